@@ -1,0 +1,145 @@
+// Package connectors is the contract that every identity provider fulfils: types and small interfaces only. A connector
+// implements Reader; what else it can do is found by type assertion.
+package connectors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Stamp is the store's commit sequence, read before a request to the IdP was sent. An object changed here later than
+// the stamp of the page that speaks of it is not judged by that page.
+type Stamp int64
+
+// User is one person as the IdP has them. Attributes are under the IdP's own names, all as text; booleans that decide
+// about access have fields of their own.
+type User struct {
+	ObjectID   string
+	Enabled    bool
+	Scope      string // why they are in scope, for a person to read
+	Attributes map[string]string
+}
+
+// Group is one group that the IdP means to become a team.
+type Group struct {
+	ObjectID   string
+	Attributes map[string]string
+}
+
+// CollectionKind names a list whose wholeness counts.
+type CollectionKind string
+
+// The collections of a pull. Users is the list of the users' own attributes.
+const (
+	Assignments CollectionKind = "assignments" // who and which groups are assigned to the application
+	Members     CollectionKind = "members"     // one group's members
+	Users       CollectionKind = "users"
+)
+
+// Collection reports how one list was read. Silence in it counts only if Whole.
+type Collection struct {
+	Kind  CollectionKind
+	ID    string // the group's object id for Members
+	Name  string // for a person to read
+	Began Stamp  // taken before the list's first request
+	Count int    // objects read
+	Whole bool
+	Err   string // why it isn't whole
+}
+
+// Sink takes what a pull reads, page by page. Its errors stop the pull.
+type Sink interface {
+	// Stamp is called before each request to the IdP.
+	Stamp(ctx context.Context) (Stamp, error)
+	// Users takes a page of people in scope, enabled or not. One person may come more than once; the last counts.
+	Users(ctx context.Context, at Stamp, page []User) error
+	// Groups takes groups in scope.
+	Groups(ctx context.Context, at Stamp, page []Group) error
+	// Members takes a page of one group's members by object id; only people, enabled or not, in scope or not.
+	Members(ctx context.Context, at Stamp, groupID string, page []string) error
+	// Collection ends a list. A list that is never ended was not read whole.
+	Collection(ctx context.Context, c Collection) error
+}
+
+// Reader reads everything in scope. An error means that nothing sensible could be read (bad credentials, a missing
+// permission, the IdP unreachable); a list that broke off is reported by Collection and is no error.
+type Reader interface {
+	Pull(ctx context.Context, sink Sink) error
+}
+
+// Person is what a look at one person found.
+type Person struct {
+	User    *User // nil: the IdP does not know the object
+	InScope bool  // the person's own assignments say that they are in scope
+}
+
+// Team is what a look at one group found.
+type Team struct {
+	Group   *Group
+	InScope bool // the group's own assignment says that it is in scope
+}
+
+// OneReader reads single objects, for second looks and look-ups of objects without a link.
+type OneReader interface {
+	// Person reads one person by object id, and whether they are in scope now.
+	Person(ctx context.Context, objectID string) (Person, error)
+	// Team reads one group by object id, and whether it is assigned now.
+	Team(ctx context.Context, objectID string) (Team, error)
+	// GroupMembers reads one group's list again, whole or with an error; only people.
+	GroupMembers(ctx context.Context, groupID string) ([]string, error)
+	// FindUsers looks for people by userName and, when not empty, by work email. It returns every one found.
+	FindUsers(ctx context.Context, userName, email string) ([]User, error)
+	// FindGroups looks for groups by display name.
+	FindGroups(ctx context.Context, displayName string) ([]Group, error)
+}
+
+// Tester checks that the credentials work and that every permission a pull needs is granted.
+type Tester interface {
+	Test(ctx context.Context) error
+}
+
+// Fault classes an error from an IdP, for the caller to decide on.
+type Fault string
+
+// The faults.
+const (
+	BadCredentials    Fault = "bad_credentials"
+	MissingPermission Fault = "missing_permission"
+	Throttled         Fault = "throttled"
+	Unreachable       Fault = "unreachable"
+	NotFound          Fault = "not_found"
+	OverBudget        Fault = "over_budget" // the run's declared limit of calls is used up
+	Broken            Fault = "broken"      // an answer that makes no sense
+)
+
+// Error is an error from an IdP in words that an administrator can act on. It never holds a secret.
+type Error struct {
+	Fault      Fault
+	Message    string
+	Fix        string // what to do, e.g. the permission to grant
+	Status     int    // HTTP status, 0 when there was no answer
+	RetryAfter time.Duration
+	Err        error
+}
+
+// Error returns the message and the fix.
+func (e *Error) Error() string {
+	if e.Fix != "" {
+		return fmt.Sprintf("%s. %s", e.Message, e.Fix)
+	}
+	return e.Message
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// FaultOf returns the fault of err, or "" when it carries none.
+func FaultOf(err error) Fault {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Fault
+	}
+	return ""
+}

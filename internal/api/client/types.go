@@ -1,0 +1,252 @@
+// Package client is the management API's wire types and its Go client. The JSON here is the contract that `--json`
+// prints; it is kept stable.
+package client
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Organisation is a tenant.
+type Organisation struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	SCIM      bool      `json:"scim" doc:"whether pushes are taken"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Token is a SCIM bearer token. Token itself is there only in the answer that creates it.
+type Token struct {
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Token      string     `json:"token,omitempty" doc:"shown once, in the answer that creates it"`
+	Connection *string    `json:"connection" doc:"name of the connection it is bound to; null: unbound"`
+	ExpiresAt  *time.Time `json:"expires_at" doc:"null: never"`
+	Disabled   bool       `json:"disabled"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+	CreatedAt  time.Time  `json:"created_at"`
+}
+
+// APIKey opens the management API for one organisation. Key itself is there only in the answer that creates it.
+type APIKey struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Role      string     `json:"role"`
+	Key       string     `json:"key,omitempty" doc:"shown once, in the answer that creates it"`
+	ExpiresAt *time.Time `json:"expires_at" doc:"null: never"`
+	CreatedAt time.Time  `json:"created_at"`
+}
+
+// Member is a person in an organisation.
+type Member struct {
+	ID          string   `json:"id"`
+	UserName    string   `json:"user_name"`
+	ExternalID  string   `json:"external_id"`
+	DisplayName string   `json:"display_name"`
+	Email       string   `json:"email"`
+	Status      string   `json:"status" enum:"pending,active,deactivated,deleted"`
+	Source      string   `json:"source" enum:"scim,local"`
+	Role        string   `json:"role" enum:"owner,admin,viewer,member"`
+	Connection  *string  `json:"connection" doc:"name of the owning connection; null: unclaimed or local"`
+	Teams       []string `json:"teams" doc:"display names"`
+}
+
+// Team is what an IdP group becomes.
+type Team struct {
+	ID          string   `json:"id"`
+	DisplayName string   `json:"display_name"`
+	ExternalID  string   `json:"external_id"`
+	Managed     bool     `json:"managed"`
+	Status      string   `json:"status" enum:"active,deleted"`
+	Connection  *string  `json:"connection"`
+	Members     []string `json:"members" doc:"user names"`
+}
+
+// Connection is an organisation's tie to one IdP application.
+type Connection struct {
+	Name    string `json:"name"`
+	Kind    string `json:"kind"`
+	State   string `json:"state" enum:"ok,failing,held,paused,detached"`
+	Reason  string `json:"reason,omitempty" doc:"why it is detached or failing"`
+	Target  string `json:"target"`
+	Members int    `json:"members" doc:"members it owns"`
+	Teams   int    `json:"teams"`
+}
+
+// ConnectionTest is the answer of a connection test.
+type ConnectionTest struct {
+	Name    string `json:"name"`
+	OK      bool   `json:"ok"`
+	Message string `json:"message"`
+}
+
+// Subject names what an action or event is about.
+type Subject struct {
+	Type     string  `json:"type" enum:"member,team,membership,key"`
+	ID       *string `json:"id" doc:"null for what is not here yet"`
+	Name     string  `json:"name"`
+	ObjectID string  `json:"object_id" doc:"the IdP's id"`
+}
+
+// Evidence is one thing that was seen, where and when.
+type Evidence struct {
+	Source string    `json:"source"`
+	Time   time.Time `json:"time"`
+	Text   string    `json:"text"`
+}
+
+// Action is one drift with the action that repairs it.
+type Action struct {
+	Kind     string            `json:"kind"`
+	Subject  Subject           `json:"subject"`
+	Action   string            `json:"action"`
+	Reason   string            `json:"reason"`
+	Evidence []Evidence        `json:"evidence"`
+	State    string            `json:"state,omitempty" enum:"planned,applied,held,approved,skipped,refused,listed"`
+	Note     string            `json:"note,omitempty" doc:"why it was held, skipped or refused"`
+	Before   map[string]string `json:"before,omitempty"`
+	After    map[string]string `json:"after,omitempty"`
+}
+
+// HeldLimit is a limit that a plan crossed, with its figures.
+type HeldLimit struct {
+	Limit   string `json:"limit"`
+	Actions int    `json:"actions"`
+	Of      int    `json:"of"`
+	Ceiling int    `json:"ceiling,omitempty"`
+	Floor   int    `json:"floor,omitempty"`
+	Percent int    `json:"percent,omitempty"`
+	Window  string `json:"window,omitempty"`
+	Text    string `json:"text"`
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	Phase   string `json:"phase"`
+	Pages   int    `json:"pages"`
+	Objects int    `json:"objects"`
+	Applied int    `json:"applied"`
+}
+
+// Run is one pull, plan, guard and apply.
+type Run struct {
+	Run          string         `json:"run"`
+	Organisation string         `json:"organisation"`
+	Connection   string         `json:"connection"`
+	Mode         string         `json:"mode" enum:"full,delta,dry,one"`
+	State        string         `json:"state" enum:"queued,running,held,done,partial,failed,cancelled"`
+	Complete     bool           `json:"complete" doc:"every list was read whole"`
+	Held         []HeldLimit    `json:"held" doc:"null, or which limits with which figures"`
+	Actions      []Action       `json:"actions"`
+	Totals       map[string]int `json:"totals" doc:"actions other than none, by drift kind"`
+	Error        string         `json:"error,omitempty"`
+	Incomplete   []string       `json:"incomplete,omitempty" doc:"the lists that were not read whole, and why"`
+	Progress     *Progress      `json:"progress,omitempty"`
+	RequestedBy  string         `json:"requested_by"`
+	Approver     string         `json:"approver,omitempty"`
+	CreatedAt    time.Time      `json:"created_at"`
+	StartedAt    *time.Time     `json:"started_at"`
+	FinishedAt   *time.Time     `json:"finished_at"`
+}
+
+// Finished reports whether the run has ended (a held one has, though its held plan stays open).
+func (r *Run) Finished() bool { return r.State != "queued" && r.State != "running" }
+
+// Actor is who or what made a change.
+type Actor struct {
+	Type string `json:"type" enum:"token,run,operator,system"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Event is one immutable record of one change.
+type Event struct {
+	Number  *int64          `json:"number" doc:"null until it is numbered"`
+	Time    time.Time       `json:"time"`
+	Type    string          `json:"type"`
+	Actor   Actor           `json:"actor"`
+	Subject Subject         `json:"subject"`
+	Before  json.RawMessage `json:"before" doc:"the changed fields before; null for something new"`
+	After   json.RawMessage `json:"after"`
+	Reason  string          `json:"reason"`
+	Run     *string         `json:"run"`
+	Request *string         `json:"request"`
+}
+
+// Request is one row of the SCIM request log.
+type Request struct {
+	ID           string    `json:"id"`
+	Time         time.Time `json:"time"`
+	Method       string    `json:"method"`
+	Path         string    `json:"path"`
+	Status       int       `json:"status"`
+	Token        string    `json:"token" doc:"the token's name"`
+	Client       string    `json:"client" doc:"the client's address"`
+	UserAgent    string    `json:"user_agent"`
+	RequestBody  string    `json:"request_body"`
+	ResponseBody string    `json:"response_body"`
+	DurationMS   int64     `json:"duration_ms"`
+	Detail       string    `json:"detail,omitempty" doc:"for the operator: what the answer did not say"`
+	Repeats      int       `json:"repeats,omitempty"`
+}
+
+// RunRef points at a connection's latest run.
+type RunRef struct {
+	Run        string     `json:"run"`
+	Mode       string     `json:"mode"`
+	State      string     `json:"state"`
+	FinishedAt *time.Time `json:"finished_at"`
+}
+
+// Quarantine is the state of the IdP's own job.
+type Quarantine struct {
+	Reason      string     `json:"reason"`
+	Since       time.Time  `json:"since"`
+	NextAttempt *time.Time `json:"next_attempt"`
+}
+
+// ConnectionStatus is one connection's health.
+type ConnectionStatus struct {
+	Organisation string         `json:"organisation"`
+	Name         string         `json:"name"`
+	Kind         string         `json:"kind"`
+	State        string         `json:"state" enum:"ok,failing,held,paused,detached"`
+	Quarantine   *Quarantine    `json:"quarantine"`
+	LastRun      *RunRef        `json:"last_run"`
+	NextDelta    *time.Time     `json:"next_delta"`
+	NextFull     *time.Time     `json:"next_full"`
+	Drift        map[string]int `json:"drift" doc:"actions found by the last finished run, by kind"`
+}
+
+// Status is the daemon's own account of itself.
+type Status struct {
+	Version     string             `json:"version"`
+	Database    string             `json:"database" enum:"sqlite,postgres"`
+	Connections []ConnectionStatus `json:"connections"`
+}
+
+// Runs is a list of runs, as `resync --json` prints it.
+type Runs struct {
+	Runs []Run `json:"runs"`
+}
+
+// SCIMStatus says whether an organisation takes pushes, and where.
+type SCIMStatus struct {
+	Organisation string `json:"organisation"`
+	Enabled      bool   `json:"enabled"`
+	BaseURL      string `json:"base_url"`
+}
+
+// Problem is an error answer (RFC 9457).
+type Problem struct {
+	Title  string `json:"title,omitempty"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Code   string `json:"code,omitempty" doc:"invalid, conflict, not_found, forbidden, unauthorized, ..."`
+}
+
+// Page is one page of a list. Next is empty on the last page.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}

@@ -1,0 +1,218 @@
+package roster
+
+import "time"
+
+// Kind names what differs. The set is closed.
+type Kind string
+
+// The drift kinds.
+const (
+	MissingMember       Kind = "missing_member"
+	RedundantSoftDelete Kind = "redundant_soft_delete"
+	OrphanedMember      Kind = "orphaned_member"
+	StaleMember         Kind = "stale_member"
+	StaleTeam           Kind = "stale_team"
+	MissingTeam         Kind = "missing_team"
+	OrphanedTeam        Kind = "orphaned_team"
+	MissingMembership   Kind = "missing_membership"
+	ExtraMembership     Kind = "extra_membership"
+	MissingKey          Kind = "missing_key"
+	ExtraKey            Kind = "extra_key"
+	ConflictKind        Kind = "conflict"
+	// linkKind marks a row of a run that makes or moves a link: an event, not drift, and so never listed.
+	LinkKind Kind = "link"
+)
+
+// Action is what a drift's repair does.
+type Action string
+
+// The actions. ActNone lists a difference with nothing to do: a conflict, something held elsewhere, or reported only.
+const (
+	ActCreate     Action = "create"
+	ActUpdate     Action = "update"
+	ActDeactivate Action = "deactivate"
+	ActReactivate Action = "reactivate"
+	ActRestore    Action = "restore"
+	ActDelete     Action = "delete"
+	ActAdd        Action = "add"
+	ActRemove     Action = "remove"
+	ActGrant      Action = "grant"
+	ActRevoke     Action = "revoke"
+	ActNone       Action = "none"
+)
+
+// Evidence is one thing that was seen, where and when.
+type Evidence struct {
+	Source string    `json:"source"` // "graph", "okta", "push", "store"
+	Time   time.Time `json:"time"`
+	Text   string    `json:"text"`
+}
+
+// Subject names what a drift or event is about. ID is ours and empty for what is not here yet; ObjectID is the IdP's.
+type Subject struct {
+	Type     ObjectType
+	ID       string
+	Name     string
+	ObjectID string
+}
+
+// WantedMember is one person as the IdP has them, mapped to our attributes.
+type WantedMember struct {
+	ObjectID string
+	Values   map[string]string // managed attribute path to value
+	Enabled  bool
+	Stamp    int64  // the commit sequence read before the page that speaks of them was asked for
+	Scope    string // why they are in scope, in words: "assigned directly", "through group Engineering"
+}
+
+// UserName returns the wanted userName.
+func (w *WantedMember) UserName() string { return w.Values[AttrUserName] }
+
+// WantedTeam is one group in scope, mapped.
+type WantedTeam struct {
+	ObjectID    string
+	DisplayName string
+	ExternalID  string // empty: not mapped
+	Stamp       int64
+}
+
+// Look is a re-read of one person made for the purpose: "who are they now, and are they in scope now?"
+type Look struct {
+	Stamp   int64 // the commit sequence read before the look
+	At      time.Time
+	Found   bool          // the IdP knows the object
+	InScope bool          // the person's own assignments say so
+	There   *WantedMember // what it says now; nil when not found
+}
+
+// Match is a stored member that a first-link rule, or the uniqueness of userName, brings up for an IdP object.
+type Match struct {
+	Member       Member
+	ByID         bool // the IdP's externalId equals our id
+	ByExternalID bool // our externalId equals the IdP's object id
+	ByUserName   bool
+	ByEmail      bool
+	// LinkedObject is the object of this connection that the member is linked to already; LinkedWants is the userName
+	// which that object has in the snapshot now ("" when the snapshot is silent of it).
+	LinkedObject string
+	LinkedWants  string
+}
+
+// MemberCandidate is one person of whom there and here may differ.
+type MemberCandidate struct {
+	ObjectID  string        // the IdP's; empty for a stored member without a link
+	There     *WantedMember // nil: the snapshot is silent of them
+	Link      *Link         // this connection's
+	Here      *Member       // what the link points to, or the stored member without a link
+	Matches   []Match       // other stored members, none of them deleted, that the rules bring up
+	Protected bool          // Here is the organisation's last owner who is not deactivated
+	HeldBy    string        // the run whose open held plan covers the object
+	PassTo    string        // another connection whose link still has the person in scope, when this one owns them
+	Look      *Look
+}
+
+// TeamLook is a re-read of one group.
+type TeamLook struct {
+	Stamp   int64
+	At      time.Time
+	Found   bool
+	InScope bool // the group's own assignment says so
+	There   *WantedTeam
+}
+
+// TeamMatch is a stored team that a first-link rule brings up.
+type TeamMatch struct {
+	Team          Team
+	ByExternalID  bool
+	ByDisplayName bool
+	LinkedObject  string
+}
+
+// TeamCandidate is one group of which there and here may differ.
+type TeamCandidate struct {
+	ObjectID string
+	There    *WantedTeam
+	Link     *Link
+	Here     *Team
+	Matches  []TeamMatch // deleted teams only with the same non-empty externalId
+	Members  int         // members that count now
+	HeldBy   string
+	Look     *TeamLook
+}
+
+// PlannedFor is what this run already plans for the member or team of a membership.
+type PlannedFor struct {
+	Kind   Kind
+	Action Action
+	Held   bool
+}
+
+// MembershipCandidate is one membership that exists on one side only.
+type MembershipCandidate struct {
+	TeamObject, MemberObject string
+	There                    bool  // the group's list holds the person
+	Stamp                    int64 // of the page that says so, or, for silence, taken before the list's first request
+	ListWhole                bool
+	Enabled                  bool // the person is in scope and enabled there
+	TeamID, MemberID         string
+	TeamName, UserName       string
+	TeamOwner                string // the connection that owns the team
+	TeamStatus               Status // "" when it is not here yet
+	MemberStatus             Status // "" when they are not here yet
+	MemberLinked             bool   // the member is linked to this connection
+	Row                      *Membership
+	TeamPlan, MemberPlan     *PlannedFor
+	HeldBy                   string
+	// Look is a re-read of the group's list: whether it holds the person now; nil before one was made.
+	Look      *bool
+	LookStamp int64
+	LookAt    time.Time
+}
+
+// Drift is one explained difference with the action that repairs it, and what apply needs to carry it out.
+type Drift struct {
+	Kind     Kind
+	Action   Action
+	Subject  Subject
+	Reason   string
+	Evidence []Evidence
+	// Values are the attributes to write, Before what they are now; for a team the paths are displayName and externalId.
+	Values map[string]string
+	Before map[string]string
+	// Version is the version that the action was planned against; 0 for something new.
+	Version int64
+	// TeamObject and MemberObject name a membership's ends by the IdP's ids, so that ends made in this run resolve.
+	TeamObject, MemberObject string
+	TeamID, MemberID         string
+	// AlwaysHeld says that no limit decides: a person does.
+	AlwaysHeld string
+	// State of the link that comes with the action, and the fingerprint seen.
+	Link *Link
+}
+
+// Guarded says which limit counts the drift.
+type Guarded string
+
+// The classes of guarded actions.
+const (
+	GuardNone       Guarded = ""
+	GuardMember     Guarded = "members"
+	GuardMembership Guarded = "memberships"
+	GuardReactivate Guarded = "reactivations"
+	GuardTeam       Guarded = "teams"
+)
+
+// Guard returns the class of limits that the drift's action counts against.
+func (d *Drift) Guard() Guarded {
+	switch {
+	case d.Kind == OrphanedMember && d.Action == ActDeactivate:
+		return GuardMember
+	case d.Kind == ExtraMembership && d.Action == ActRemove:
+		return GuardMembership
+	case d.Kind == RedundantSoftDelete && (d.Action == ActReactivate || d.Action == ActRestore):
+		return GuardReactivate
+	case d.Kind == OrphanedTeam && d.Action == ActDelete:
+		return GuardTeam
+	}
+	return GuardNone
+}

@@ -1,0 +1,96 @@
+package roster
+
+import "time"
+
+// Mode is how much a run reads and whether it writes.
+type Mode string
+
+// The modes of a run.
+const (
+	ModeFull  Mode = "full"
+	ModeDelta Mode = "delta"
+	ModeDry   Mode = "dry"
+	ModeOne   Mode = "one"
+)
+
+// RunState is where a run is.
+type RunState string
+
+// The states of a run. Partial means that something was not read or not applied; held that a plan waits for approval.
+const (
+	RunQueued    RunState = "queued"
+	RunRunning   RunState = "running"
+	RunHeld      RunState = "held"
+	RunDone      RunState = "done"
+	RunPartial   RunState = "partial"
+	RunFailed    RunState = "failed"
+	RunCancelled RunState = "cancelled"
+)
+
+// Finished reports whether a run of this state has ended; a held one has, though its held plan stays open.
+func (s RunState) Finished() bool { return s != RunQueued && s != RunRunning }
+
+// HeldLimit is one limit that a plan crossed, with its figures.
+type HeldLimit struct {
+	Limit   string `json:"limit"`   // "members", "memberships", "reactivations", "team", "first_run", "settings", "unlinked", "mapping_mismatch"
+	Actions int    `json:"actions"` // how many actions are held by it
+	Of      int    `json:"of"`      // what the connection owned when the run, or the day, began
+	Ceiling int    `json:"ceiling,omitempty"`
+	Floor   int    `json:"floor,omitempty"`
+	Percent int    `json:"percent,omitempty"`
+	Window  string `json:"window,omitempty"` // "run" or "24h"
+	Text    string `json:"text"`             // the same for a person
+}
+
+// Run is one pull, plan, guard and apply; a row. All but resyncs of one person hold a lease and a fence.
+type Run struct {
+	ID             string
+	Org            string
+	Connection     string
+	ConnectionName string
+	Mode           Mode
+	State          RunState
+	RequestedBy    string
+	Complete       bool
+	Held           []HeldLimit
+	Totals         map[Kind]int
+	Error          string
+	// Fence is the number of the lease under which the run works now; Commit refuses an older one.
+	Fence       int64
+	LeaseHolder string
+	LeaseUntil  time.Time
+	Cancel      bool // cancelling was asked for
+	Approval    bool // approved actions wait to be applied
+	Approver    string
+	Pages       int
+	Objects     int
+	Applied     int
+	Phase       string
+	CreatedAt   time.Time
+	StartedAt   time.Time
+	FinishedAt  time.Time
+}
+
+// ActionState is what became of one planned action.
+type ActionState string
+
+// The states of an action of a run.
+const (
+	ActionPlanned  ActionState = "planned"
+	ActionApplied  ActionState = "applied"
+	ActionHeld     ActionState = "held"
+	ActionApproved ActionState = "approved" // held before, to be applied by the same run
+	ActionSkipped  ActionState = "skipped"  // changed since it was planned
+	ActionRefused  ActionState = "refused"
+	ActionListed   ActionState = "listed" // action none: nothing to do
+)
+
+// RunAction is one row of a run's plan.
+type RunAction struct {
+	Run   string
+	N     int64 // order within the run: the phase, then as planned
+	Phase int
+	Drift Drift
+	State ActionState
+	Note  string // why it was held, skipped or refused
+}
