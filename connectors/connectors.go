@@ -38,13 +38,14 @@ const (
 	Users       CollectionKind = "users"
 )
 
-// Collection reports how one list was read. Silence in it counts only if Whole.
+// Collection reports how one list was read. Silence in it counts only if Whole. Assignments is whole only if every
+// assigned group's own attributes could be read too, unless the IdP says that the group is gone.
 type Collection struct {
 	Kind  CollectionKind
 	ID    string // the group's object id for Members
 	Name  string // for a person to read
-	Began Stamp  // taken before the list's first request
-	Count int    // objects read
+	Began Stamp  // taken before the list's first request; 0 when none was sent
+	Count int    // objects handed to the sink: people in scope for Users; for Assignments, people and groups assigned
 	Whole bool
 	Err   string // why it isn't whole
 }
@@ -64,7 +65,8 @@ type Sink interface {
 }
 
 // Reader reads everything in scope. An error means that nothing sensible could be read (bad credentials, a missing
-// permission, the IdP unreachable); a list that broke off is reported by Collection and is no error.
+// permission, the IdP unreachable), that the sink returned it, or that the context ended; a list that broke off is
+// reported by Collection and is no error. Calls are taken from the context's Budget (WithBudget).
 type Reader interface {
 	Pull(ctx context.Context, sink Sink) error
 }

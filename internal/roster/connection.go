@@ -37,7 +37,13 @@ type Connection struct {
 	// Settings is the fingerprint of mapping and scope; runs after a change of it are guarded as first ones.
 	Settings string
 	// Settled is true once a run that read every list whole was applied or approved under these settings and target.
-	Settled   bool
+	Settled bool
+	// Managed are the attribute paths that the mapping writes.
+	Managed []string
+	// AdoptLocal is the policy adopt_local: by_email.
+	AdoptLocal bool
+	// Settle is how long a fresh push is trusted above an IdP that may answer from an older replica.
+	Settle    time.Duration
 	Fence     int64
 	CreatedAt time.Time
 	UpdatedAt time.Time

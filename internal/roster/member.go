@@ -95,6 +95,10 @@ func (m *Member) DisplayName() string {
 // Email returns the work email, else the primary one, else the first.
 func (m *Member) Email() string { return m.Attributes.Email() }
 
+// AsOf is the commit sequence of the last thing that was said of the member here: a run plans against it, and its
+// commit is refused as stale when it has moved.
+func (m *Member) AsOf() int64 { return max(m.Seq, m.PushedSeq) }
+
 // Team is what an IdP group becomes.
 type Team struct {
 	ID           string
@@ -115,6 +119,14 @@ type Team struct {
 
 // Managed reports whether the team's people come from an IdP, claimed or not: it takes no member by hand.
 func (t *Team) Managed() bool { return t.Source == SourceSCIM }
+
+// AsOf is as for a member. Changes of the membership don't move it.
+func (t *Team) AsOf() int64 { return max(t.Seq, t.PushedSeq) }
+
+// Values returns the attributes of a team that a connection manages.
+func (t *Team) Values() map[string]string {
+	return map[string]string{AttrDisplayName: t.DisplayName, AttrExternalID: t.ExternalID}
+}
 
 // Membership ties a member to a team. A removed one stays as a tombstone (Present false), so that a snapshot older than
 // the removal can't bring it back.

@@ -19,7 +19,7 @@ const (
 	MissingKey          Kind = "missing_key"
 	ExtraKey            Kind = "extra_key"
 	ConflictKind        Kind = "conflict"
-	// linkKind marks a row of a run that makes or moves a link: an event, not drift, and so never listed.
+	// LinkKind marks a row of a run that makes or moves a link: an event, not drift, and so never listed.
 	LinkKind Kind = "link"
 )
 
@@ -96,6 +96,7 @@ type Match struct {
 	// which that object has in the snapshot now ("" when the snapshot is silent of it).
 	LinkedObject string
 	LinkedWants  string
+	Protected    bool // the member is the organisation's last owner who is not deactivated
 }
 
 // MemberCandidate is one person of whom there and here may differ.
@@ -108,7 +109,9 @@ type MemberCandidate struct {
 	Protected bool          // Here is the organisation's last owner who is not deactivated
 	HeldBy    string        // the run whose open held plan covers the object
 	PassTo    string        // another connection whose link still has the person in scope, when this one owns them
-	Look      *Look
+	// SilenceStamp dates the silence when There is nil: taken before the first request of the lists.
+	SilenceStamp int64
+	Look         *Look
 }
 
 // TeamLook is a re-read of one group.
@@ -137,7 +140,9 @@ type TeamCandidate struct {
 	Matches  []TeamMatch // deleted teams only with the same non-empty externalId
 	Members  int         // members that count now
 	HeldBy   string
-	Look     *TeamLook
+	// SilenceStamp dates the silence when There is nil: taken before the first request of the list.
+	SilenceStamp int64
+	Look         *TeamLook
 }
 
 // PlannedFor is what this run already plans for the member or team of a membership.
@@ -157,6 +162,7 @@ type MembershipCandidate struct {
 	TeamID, MemberID         string
 	TeamName, UserName       string
 	TeamOwner                string // the connection that owns the team
+	TeamMembers              int    // members of the team that count now
 	TeamStatus               Status // "" when it is not here yet
 	MemberStatus             Status // "" when they are not here yet
 	MemberLinked             bool   // the member is linked to this connection
@@ -179,13 +185,23 @@ type Drift struct {
 	// Values are the attributes to write, Before what they are now; for a team the paths are displayName and externalId.
 	Values map[string]string
 	Before map[string]string
-	// Version is the version that the action was planned against; 0 for something new.
+	// Version is what the action was planned against: the AsOf of a member or team, the Version of a membership's row; 0
+	// for something new. An update that follows a reactivation or restore of the same object has the same.
 	Version int64
 	// TeamObject and MemberObject name a membership's ends by the IdP's ids, so that ends made in this run resolve.
 	TeamObject, MemberObject string
 	TeamID, MemberID         string
 	// AlwaysHeld says that no limit decides: a person does.
 	AlwaysHeld string
+	// Needs are the classes of actions that must be applied for this one to be: while such a class is held, so is this.
+	Needs []Guarded
+	// Waits says which held action this one was seen to wait for when it was planned.
+	Waits string
+	// TeamName and TeamSize, the members of the team that count now, come with a membership or a deleted team.
+	TeamName string
+	TeamSize int
+	// Uncounted says that no limit counts the removal: the membership's member has no access, or loses it in this run.
+	Uncounted bool
 	// State of the link that comes with the action, and the fingerprint seen.
 	Link *Link
 }
@@ -200,6 +216,9 @@ const (
 	GuardMembership Guarded = "memberships"
 	GuardReactivate Guarded = "reactivations"
 	GuardTeam       Guarded = "teams"
+	// GuardRename is no class of its own: it is what an action needs that takes a userName which another member gives up
+	// first, and is held with the updates of userName.
+	GuardRename Guarded = "renames"
 )
 
 // Guard returns the class of limits that the drift's action counts against.
@@ -215,4 +234,9 @@ func (d *Drift) Guard() Guarded {
 		return GuardTeam
 	}
 	return GuardNone
+}
+
+// Values returns what the IdP wants of the team.
+func (w *WantedTeam) Values() map[string]string {
+	return map[string]string{AttrDisplayName: w.DisplayName, AttrExternalID: w.ExternalID}
 }

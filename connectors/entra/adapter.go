@@ -1,0 +1,138 @@
+package entra
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	abs "github.com/microsoft/kiota-abstractions-go"
+	"github.com/microsoft/kiota-abstractions-go/authentication"
+	"github.com/microsoft/kiota-abstractions-go/serialization"
+	azureauth "github.com/microsoft/kiota-authentication-azure-go"
+	khttp "github.com/microsoft/kiota-http-go"
+	jsonserialization "github.com/microsoft/kiota-serialization-json-go"
+	textserialization "github.com/microsoft/kiota-serialization-text-go"
+	core "github.com/microsoftgraph/msgraph-sdk-go-core"
+
+	"github.com/rosterd/rosterd/connectors"
+)
+
+// attemptTimeout bounds one attempt, answer included. It stands in for http.Client.Timeout, which would also count the
+// waits between attempts.
+const attemptTimeout = 60 * time.Second
+
+// newAdapter joins the SDK's request adapter to our transport. Serializers have registries of their own: the SDK's
+// root client would fill kiota's global ones.
+func newAdapter(cfg Config, at origin, base http.RoundTripper, log *slog.Logger) (abs.RequestAdapter, error) {
+	tokens, err := newTokens(cfg, at, base)
+	if err != nil {
+		return nil, err
+	}
+	parse := serialization.NewParseNodeFactoryRegistry()
+	parse.ContentTypeAssociatedFactories["application/json"] = jsonserialization.NewJsonParseNodeFactory()
+	parse.ContentTypeAssociatedFactories["text/plain"] = textserialization.NewTextParseNodeFactory()
+	write := serialization.NewSerializationWriterFactoryRegistry()
+	write.ContentTypeAssociatedFactories["application/json"] = jsonserialization.NewJsonSerializationWriterFactory()
+
+	options := core.GraphClientOptions{}
+	adapter, err := core.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
+		authentication.NewBaseBearerTokenAuthenticationProvider(tokens), options, parse, write, newClient(at, base, log))
+	if err != nil {
+		return nil, fmt.Errorf("graph adapter: %w", err)
+	}
+	adapter.SetBaseUrl(at.base)
+	return adapter, nil
+}
+
+// newClient builds the chain that every Graph request goes through. kiota's own retry, redirect and compression
+// handlers are left out.
+func newClient(at origin, base http.RoundTripper, log *slog.Logger) *http.Client {
+	chain := &gate{origin: at, next: &retrier{next: base, log: log}}
+	return &http.Client{
+		Transport: khttp.NewCustomTransportWithParentTransport(chain,
+			core.NewGraphTelemetryHandler(&core.GraphClientOptions{}),
+			khttp.NewParametersNameDecodingHandler(),
+		),
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return &connectors.Error{
+				Fault:   connectors.Broken,
+				Message: "Graph answered with a redirect, which Graph does not do",
+				Fix:     "Check graph_url, and whether a proxy stands in between.",
+			}
+		},
+	}
+}
+
+func baseTransport(hc *http.Client) http.RoundTripper {
+	if hc != nil && hc.Transport != nil {
+		return hc.Transport
+	}
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		return t.Clone()
+	}
+	return http.DefaultTransport
+}
+
+// newTokens returns where bearer tokens come from. Valid hosts are compared without port: with one, the SDK would
+// leave the token out and say nothing.
+func newTokens(cfg Config, at origin, base http.RoundTripper) (authentication.AccessTokenProvider, error) {
+	hosts, err := authentication.NewAllowedHostsValidatorErrorCheck([]string{at.host})
+	if err != nil {
+		return nil, fmt.Errorf("graph_url %s: %w", cfg.GraphURL, err)
+	}
+	if cfg.AccessToken != "" {
+		return &fixedToken{token: cfg.AccessToken, hosts: hosts}, nil
+	}
+	credential, err := azidentity.NewClientSecretCredential(cfg.TenantID, cfg.ClientID, cfg.ClientSecret,
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: azcore.ClientOptions{
+			Cloud:     cloudOf(at.host),
+			Transport: &http.Client{Transport: base},
+			Retry:     policy.RetryOptions{TryTimeout: attemptTimeout},
+		}})
+	if err != nil {
+		return nil, fmt.Errorf("entra credentials: %w", err)
+	}
+	provider, err := azureauth.NewAzureIdentityAccessTokenProviderWithScopesAndValidHosts(
+		credential, []string{at.scope()}, []string{at.host})
+	if err != nil {
+		return nil, fmt.Errorf("entra credentials: %w", err)
+	}
+	return provider, nil
+}
+
+// cloudOf returns the sign-in authority that belongs to a Graph host.
+func cloudOf(host string) cloud.Configuration {
+	switch host {
+	case "graph.microsoft.us", "dod-graph.microsoft.us":
+		return cloud.AzureGovernment
+	case "microsoftgraph.chinacloudapi.cn":
+		return cloud.AzureChina
+	default:
+		return cloud.AzurePublic
+	}
+}
+
+// fixedToken hands out the configured access token. kiota's own provider refuses plain http on loopback addresses
+// other than 127.0.0.1 and ::1.
+type fixedToken struct {
+	token string
+	hosts *authentication.AllowedHostsValidator
+}
+
+// GetAuthorizationToken returns the token for a request to the Graph host, and none for any other.
+func (t *fixedToken) GetAuthorizationToken(_ context.Context, u *url.URL, _ map[string]any) (string, error) {
+	if !t.hosts.IsUrlHostValid(u) {
+		return "", nil
+	}
+	return t.token, nil
+}
+
+// GetAllowedHostsValidator returns the hosts that the token is for.
+func (t *fixedToken) GetAllowedHostsValidator() *authentication.AllowedHostsValidator { return t.hosts }

@@ -1,0 +1,118 @@
+package entra
+
+import (
+	"fmt"
+
+	"github.com/microsoftgraph/msgraph-sdk-go/models"
+
+	"github.com/rosterd/rosterd/connectors"
+)
+
+// userField is one attribute that is asked for, under Graph's name (Graph documentation, "user resource type").
+type userField struct {
+	name string
+	get  func(models.Userable) *string
+}
+
+// userFields lists what is asked for besides id and accountEnabled. Few of them come without $select.
+func userFields() []userField {
+	return []userField{
+		{"userPrincipalName", models.Userable.GetUserPrincipalName},
+		{"mail", models.Userable.GetMail},
+		{"displayName", models.Userable.GetDisplayName},
+		{"givenName", models.Userable.GetGivenName},
+		{"surname", models.Userable.GetSurname},
+		{"mailNickname", models.Userable.GetMailNickname},
+		{"jobTitle", models.Userable.GetJobTitle},
+		{"department", models.Userable.GetDepartment},
+		{"companyName", models.Userable.GetCompanyName},
+		{"employeeId", models.Userable.GetEmployeeId},
+		{"userType", models.Userable.GetUserType},
+		{"officeLocation", models.Userable.GetOfficeLocation},
+		{"preferredLanguage", models.Userable.GetPreferredLanguage},
+		{"usageLocation", models.Userable.GetUsageLocation},
+		{"mobilePhone", models.Userable.GetMobilePhone},
+		{"businessPhones", firstPhone},
+	}
+}
+
+// firstPhone returns the one number that businessPhones can hold.
+func firstPhone(u models.Userable) *string {
+	if phones := u.GetBusinessPhones(); len(phones) > 0 {
+		return &phones[0]
+	}
+	return nil
+}
+
+func (c *Connector) userSelect() []string {
+	names := []string{"id", "accountEnabled"}
+	for _, f := range c.fields {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// groupSelect names the group's properties that are read (Graph documentation, "group resource type").
+func groupSelect() []string {
+	return []string{"id", "displayName", "description", "mail", "mailNickname", "visibility"}
+}
+
+// user converts what Graph sent. A user without accountEnabled is an error: taken for disabled, everybody would be
+// deactivated because a permission is missing.
+func (c *Connector) user(u models.Userable) (connectors.User, error) {
+	id, err := objectID(u)
+	if err != nil {
+		return connectors.User{}, err
+	}
+	enabled := u.GetAccountEnabled()
+	if enabled == nil {
+		return connectors.User{}, &connectors.Error{
+			Fault:   connectors.MissingPermission,
+			Message: fmt.Sprintf("Graph does not say whether the account of user %s is enabled", id),
+			Fix:     grantFix("User.Read.All"),
+		}
+	}
+	attributes := make(map[string]string, len(c.fields))
+	for _, f := range c.fields {
+		if v := f.get(u); v != nil {
+			attributes[f.name] = *v
+		}
+	}
+	return connectors.User{ObjectID: id, Enabled: *enabled, Attributes: attributes}, nil
+}
+
+// group converts what Graph sent.
+func group(g models.Groupable) (connectors.Group, error) {
+	id, err := objectID(g)
+	if err != nil {
+		return connectors.Group{}, err
+	}
+	attributes := map[string]string{}
+	for name, v := range map[string]*string{
+		"displayName": g.GetDisplayName(), "description": g.GetDescription(),
+		"mail": g.GetMail(), "mailNickname": g.GetMailNickname(),
+	} {
+		if v != nil {
+			attributes[name] = *v
+		}
+	}
+	return connectors.Group{ObjectID: id, Attributes: attributes}, nil
+}
+
+// hidden reports whether the group's members are shown only with Member.Read.Hidden; without it the list reads as empty.
+func hidden(g models.Groupable) bool { return text(g.GetVisibility()) == "HiddenMembership" }
+
+func hiddenMembers(name string) error {
+	return &connectors.Error{
+		Fault:   connectors.MissingPermission,
+		Message: fmt.Sprintf("The membership of group %s is hidden, and Graph gives an empty list", name),
+		Fix:     grantFix("Member.Read.Hidden"),
+	}
+}
+
+func objectID(o models.Entityable) (string, error) {
+	if o == nil || text(o.GetId()) == "" {
+		return "", &connectors.Error{Fault: connectors.Broken, Message: "Graph gave an object without id"}
+	}
+	return *o.GetId(), nil
+}

@@ -1,0 +1,242 @@
+package entra
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	abs "github.com/microsoft/kiota-abstractions-go"
+	"github.com/microsoftgraph/msgraph-sdk-go/groups"
+	"github.com/microsoftgraph/msgraph-sdk-go/models"
+	"github.com/microsoftgraph/msgraph-sdk-go/serviceprincipals"
+	"github.com/microsoftgraph/msgraph-sdk-go/users"
+
+	"github.com/rosterd/rosterd/connectors"
+)
+
+// pageSize is the largest that Graph allows for directory objects (Graph documentation, "List users").
+const pageSize = int32(999)
+
+// page is one page of a list. The list ends only where next is empty.
+type page[T any] struct {
+	items []T
+	next  string
+}
+
+// fetch reads one page: the list's first when link is empty, else the one that the link leads to.
+type fetch[T any] func(ctx context.Context, link string) (page[T], error)
+
+// listing is what the SDK's collection responses have in common.
+type listing[T any] interface {
+	GetValue() []T
+	GetOdataNextLink() *string
+}
+
+// readPage runs one SDK call for a list. An answer without a value member is no empty list.
+func readPage[T any, L listing[T]](ctx context.Context, at origin, a ask, send func() (L, error)) (page[T], error) {
+	return call(ctx, a, func() (page[T], error) {
+		res, err := send()
+		if err != nil {
+			return page[T]{}, err
+		}
+		if any(res) == nil || res.GetValue() == nil {
+			return page[T]{}, a.broken("an answer that holds no list")
+		}
+		p := page[T]{items: res.GetValue()}
+		if link := res.GetOdataNextLink(); link != nil {
+			if err := at.follow(*link); err != nil {
+				return page[T]{}, err
+			}
+			p.next = *link
+		}
+		return p, nil
+	})
+}
+
+// readOne runs one SDK call for a single object.
+func readOne[T any](ctx context.Context, a ask, send func() (T, error)) (T, error) {
+	return call(ctx, a, func() (T, error) {
+		res, err := send()
+		if err == nil && any(res) == nil {
+			err = a.broken("no answer")
+		}
+		return res, err
+	})
+}
+
+// walk reads a list to its end. Before each request it takes a stamp, which goes with the page to each.
+func walk[T any](
+	ctx context.Context,
+	stamp func(context.Context) (connectors.Stamp, error),
+	read fetch[T],
+	each func(connectors.Stamp, []T) error,
+) error {
+	for link := ""; ; {
+		at, err := stamp(ctx)
+		if err != nil {
+			return err
+		}
+		p, err := read(ctx, link)
+		if err != nil {
+			return err
+		}
+		if err := each(at, p.items); err != nil {
+			return err
+		}
+		if p.next == "" {
+			return nil
+		}
+		if p.next == link {
+			return &connectors.Error{Fault: connectors.Broken, Message: "Graph's link to the next page leads to the same page"}
+		}
+		link = p.next
+	}
+}
+
+// unstamped stands in for a sink's stamps where no sink is.
+func unstamped(context.Context) (connectors.Stamp, error) { return 0, nil }
+
+func (c *Connector) userBuilder() *users.UsersRequestBuilder {
+	return users.NewUsersRequestBuilderInternal(map[string]string{}, c.adapter)
+}
+
+func (c *Connector) groupBuilder() *groups.GroupsRequestBuilder {
+	return groups.NewGroupsRequestBuilderInternal(map[string]string{}, c.adapter)
+}
+
+// assignedTo lists who is assigned to the enterprise application (Graph documentation, "List appRoleAssignments granted
+// for a service principal"). Groups are not expanded.
+func (c *Connector) assignedTo(top int32) fetch[models.AppRoleAssignmentable] {
+	a := ask{
+		what: "the application's assignments", grant: "Application.Read.All",
+		missing: "Check service_principal_id: it is the object id of the enterprise application, not the client id.",
+	}
+	q := serviceprincipals.ItemAppRoleAssignedToRequestBuilderGetQueryParameters{Top: &top}
+	cfg := serviceprincipals.ItemAppRoleAssignedToRequestBuilderGetRequestConfiguration{QueryParameters: &q}
+	first := serviceprincipals.NewServicePrincipalsRequestBuilderInternal(map[string]string{}, c.adapter).
+		ByServicePrincipalId(c.sp.String()).AppRoleAssignedTo()
+	return func(ctx context.Context, link string) (page[models.AppRoleAssignmentable], error) {
+		b := first
+		if link != "" {
+			b = first.WithUrl(link)
+		}
+		return readPage(ctx, c.origin, a, func() (models.AppRoleAssignmentCollectionResponseable, error) { return b.Get(ctx, &cfg) })
+	}
+}
+
+// listUsers lists the tenant's users, or those that the filter names (Graph documentation, "List users").
+func (c *Connector) listUsers(filter string, top int32) fetch[models.Userable] {
+	a := ask{what: "users", grant: "User.Read.All"}
+	q := users.UsersRequestBuilderGetQueryParameters{Select: c.userSelect(), Top: &top}
+	if filter != "" {
+		q.Filter = &filter
+	}
+	cfg := users.UsersRequestBuilderGetRequestConfiguration{QueryParameters: &q}
+	return func(ctx context.Context, link string) (page[models.Userable], error) {
+		b := c.userBuilder()
+		if link != "" {
+			b = b.WithUrl(link)
+		}
+		return readPage(ctx, c.origin, a, func() (models.UserCollectionResponseable, error) { return b.Get(ctx, &cfg) })
+	}
+}
+
+// listGroups lists groups (Graph documentation, "List groups").
+func (c *Connector) listGroups(filter string, top int32) fetch[models.Groupable] {
+	a := ask{what: "groups", grant: "GroupMember.Read.All"}
+	q := groups.GroupsRequestBuilderGetQueryParameters{Select: groupSelect(), Top: &top}
+	if filter != "" {
+		q.Filter = &filter
+	}
+	cfg := groups.GroupsRequestBuilderGetRequestConfiguration{QueryParameters: &q}
+	return func(ctx context.Context, link string) (page[models.Groupable], error) {
+		b := c.groupBuilder()
+		if link != "" {
+			b = b.WithUrl(link)
+		}
+		return readPage(ctx, c.origin, a, func() (models.GroupCollectionResponseable, error) { return b.Get(ctx, &cfg) })
+	}
+}
+
+// listMembers lists a group's direct members that are users (Graph documentation, "List group members").
+func (c *Connector) listMembers(groupID string, top int32) fetch[models.Userable] {
+	a := ask{what: "the members of group " + groupID, grant: "GroupMember.Read.All"}
+	q := groups.ItemMembersGraphUserRequestBuilderGetQueryParameters{Select: []string{"id"}, Top: &top}
+	cfg := groups.ItemMembersGraphUserRequestBuilderGetRequestConfiguration{QueryParameters: &q}
+	first := c.groupBuilder().ByGroupId(groupID).Members().GraphUser()
+	return func(ctx context.Context, link string) (page[models.Userable], error) {
+		b := first
+		if link != "" {
+			b = first.WithUrl(link)
+		}
+		return readPage(ctx, c.origin, a, func() (models.UserCollectionResponseable, error) { return b.Get(ctx, &cfg) })
+	}
+}
+
+// eventual asks for complete results on objects with many indirect assignments (Graph documentation, "List
+// appRoleAssignments granted to a user"). Every page of the list needs it.
+func eventual() *abs.RequestHeaders {
+	h := abs.NewRequestHeaders()
+	h.Add("ConsistencyLevel", "eventual")
+	return h
+}
+
+func (c *Connector) ofThisApplication() *string {
+	filter := "resourceId eq " + c.sp.String()
+	return &filter
+}
+
+// userAssignments lists a user's assignments to this application, also those of groups that they are a direct member of.
+func (c *Connector) userAssignments(userID string) fetch[models.AppRoleAssignmentable] {
+	a := ask{what: "the assignments of user " + userID, grant: "Directory.Read.All"}
+	count := true
+	q := users.ItemAppRoleAssignmentsRequestBuilderGetQueryParameters{Filter: c.ofThisApplication(), Count: &count}
+	cfg := users.ItemAppRoleAssignmentsRequestBuilderGetRequestConfiguration{QueryParameters: &q, Headers: eventual()}
+	first := c.userBuilder().ByUserId(userID).AppRoleAssignments()
+	return func(ctx context.Context, link string) (page[models.AppRoleAssignmentable], error) {
+		b := first
+		if link != "" {
+			b = first.WithUrl(link)
+		}
+		return readPage(ctx, c.origin, a, func() (models.AppRoleAssignmentCollectionResponseable, error) { return b.Get(ctx, &cfg) })
+	}
+}
+
+// groupAssignments lists a group's assignments to this application.
+func (c *Connector) groupAssignments(groupID string) fetch[models.AppRoleAssignmentable] {
+	a := ask{what: "the assignments of group " + groupID, grant: "Directory.Read.All"}
+	count := true
+	q := groups.ItemAppRoleAssignmentsRequestBuilderGetQueryParameters{Filter: c.ofThisApplication(), Count: &count}
+	cfg := groups.ItemAppRoleAssignmentsRequestBuilderGetRequestConfiguration{QueryParameters: &q, Headers: eventual()}
+	first := c.groupBuilder().ByGroupId(groupID).AppRoleAssignments()
+	return func(ctx context.Context, link string) (page[models.AppRoleAssignmentable], error) {
+		b := first
+		if link != "" {
+			b = first.WithUrl(link)
+		}
+		return readPage(ctx, c.origin, a, func() (models.AppRoleAssignmentCollectionResponseable, error) { return b.Get(ctx, &cfg) })
+	}
+}
+
+// getUser reads one user (Graph documentation, "Get a user").
+func (c *Connector) getUser(ctx context.Context, id string) (models.Userable, error) {
+	q := users.UserItemRequestBuilderGetQueryParameters{Select: c.userSelect()}
+	cfg := users.UserItemRequestBuilderGetRequestConfiguration{QueryParameters: &q}
+	return readOne(ctx, ask{what: "user " + id, grant: "User.Read.All"}, func() (models.Userable, error) {
+		return c.userBuilder().ByUserId(id).Get(ctx, &cfg)
+	})
+}
+
+// getGroup reads one group (Graph documentation, "Get group").
+func (c *Connector) getGroup(ctx context.Context, id string) (models.Groupable, error) {
+	q := groups.GroupItemRequestBuilderGetQueryParameters{Select: groupSelect()}
+	cfg := groups.GroupItemRequestBuilderGetRequestConfiguration{QueryParameters: &q}
+	return readOne(ctx, ask{what: "group " + id, grant: "GroupMember.Read.All"}, func() (models.Groupable, error) {
+		return c.groupBuilder().ByGroupId(id).Get(ctx, &cfg)
+	})
+}
+
+// equals is an OData comparison with a text, in which quotes are doubled (OData URL conventions, "Primitive literals").
+func equals(property, value string) string {
+	return fmt.Sprintf("%s eq '%s'", property, strings.ReplaceAll(value, "'", "''"))
+}

@@ -1,0 +1,170 @@
+package entra
+
+import (
+	"context"
+	"slices"
+
+	"github.com/microsoftgraph/msgraph-sdk-go/models"
+
+	"github.com/rosterd/rosterd/connectors"
+)
+
+// foundTop is the page size for look-ups, which find one or a few.
+const foundTop = int32(100)
+
+// Person reads one user, and whether an assignment of theirs, or of a group that they are a direct member of, is to this
+// application. It needs Directory.Read.All.
+func (c *Connector) Person(ctx context.Context, id string) (connectors.Person, error) {
+	if _, err := parseID(id); err != nil {
+		return connectors.Person{}, err
+	}
+	ctx = c.budgeted(ctx)
+	found, err := c.getUser(ctx, id)
+	if connectors.FaultOf(err) == connectors.NotFound {
+		return connectors.Person{}, nil
+	}
+	if err != nil {
+		return connectors.Person{}, err
+	}
+	u, err := c.user(found)
+	if err != nil {
+		return connectors.Person{}, err
+	}
+	why, err := c.assigned(ctx, c.userAssignments(id))
+	if connectors.FaultOf(err) == connectors.NotFound { // deleted between the two requests
+		return connectors.Person{}, nil
+	}
+	if err != nil {
+		return connectors.Person{}, err
+	}
+	u.Scope = why
+	return connectors.Person{User: &u, InScope: why != ""}, nil
+}
+
+// Team reads one group, and whether it is assigned to this application. It needs Directory.Read.All.
+func (c *Connector) Team(ctx context.Context, id string) (connectors.Team, error) {
+	if _, err := parseID(id); err != nil {
+		return connectors.Team{}, err
+	}
+	ctx = c.budgeted(ctx)
+	found, err := c.getGroup(ctx, id)
+	if connectors.FaultOf(err) == connectors.NotFound {
+		return connectors.Team{}, nil
+	}
+	if err != nil {
+		return connectors.Team{}, err
+	}
+	g, err := group(found)
+	if err != nil {
+		return connectors.Team{}, err
+	}
+	why, err := c.assigned(ctx, c.groupAssignments(id))
+	if connectors.FaultOf(err) == connectors.NotFound {
+		return connectors.Team{}, nil
+	}
+	if err != nil {
+		return connectors.Team{}, err
+	}
+	return connectors.Team{Group: &g, InScope: why != ""}, nil
+}
+
+// assigned reads an object's assignments and says why it is in scope, or "". One made directly is named before one
+// through a group.
+func (c *Connector) assigned(ctx context.Context, read fetch[models.AppRoleAssignmentable]) (why string, err error) {
+	reasons := newScope().reasons
+	err = walk(ctx, unstamped, read, func(_ connectors.Stamp, items []models.AppRoleAssignmentable) error {
+		for _, item := range items {
+			if to := item.GetResourceId(); to == nil || *to != c.sp {
+				continue
+			}
+			if text(item.GetPrincipalType()) == "User" {
+				why = reasons[direct]
+			} else if why == "" {
+				why = throughGroup(text(item.GetPrincipalDisplayName()))
+			}
+		}
+		return nil
+	})
+	return why, err
+}
+
+// GroupMembers reads the object ids of a group's direct members that are users.
+func (c *Connector) GroupMembers(ctx context.Context, groupID string) ([]string, error) {
+	if _, err := parseID(groupID); err != nil {
+		return nil, err
+	}
+	ctx = c.budgeted(ctx)
+	var all []string
+	err := walk(ctx, unstamped, c.listMembers(groupID, pageSize), func(_ connectors.Stamp, items []models.Userable) error {
+		ids, _, err := membersOf(items)
+		all = append(all, ids...)
+		return err
+	})
+	if err != nil || len(all) > 0 {
+		return distinct(all), err
+	}
+	g, err := c.getGroup(ctx, groupID)
+	if err != nil {
+		return nil, err
+	}
+	if hidden(g) {
+		return nil, hiddenMembers(text(g.GetDisplayName()))
+	}
+	return nil, nil
+}
+
+// FindUsers looks for users by userPrincipalName and by mail. Their Scope is not read.
+func (c *Connector) FindUsers(ctx context.Context, userName, email string) ([]connectors.User, error) {
+	ctx = c.budgeted(ctx)
+	var found []connectors.User
+	for _, by := range []struct{ property, value string }{{"userPrincipalName", userName}, {"mail", email}} {
+		if by.value == "" {
+			continue
+		}
+		read := c.listUsers(equals(by.property, by.value), foundTop)
+		err := walk(ctx, unstamped, read, func(_ connectors.Stamp, items []models.Userable) error {
+			for _, item := range items {
+				u, err := c.user(item)
+				if err != nil {
+					return err
+				}
+				if !slices.ContainsFunc(found, func(other connectors.User) bool { return other.ObjectID == u.ObjectID }) {
+					found = append(found, u)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// FindGroups looks for groups by displayName.
+func (c *Connector) FindGroups(ctx context.Context, displayName string) ([]connectors.Group, error) {
+	if displayName == "" {
+		return nil, nil
+	}
+	var found []connectors.Group
+	read := c.listGroups(equals("displayName", displayName), foundTop)
+	err := walk(c.budgeted(ctx), unstamped, read, func(_ connectors.Stamp, items []models.Groupable) error {
+		for _, item := range items {
+			g, err := group(item)
+			if err != nil {
+				return err
+			}
+			found = append(found, g)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func distinct(ids []string) []string {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}

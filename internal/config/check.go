@@ -1,0 +1,147 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// nameSyntax is what an organisation and a connection may be called; guidSyntax how Entra writes its ids.
+const (
+	nameSyntax = `^[a-z0-9][a-z0-9_-]*$`
+	guidSyntax = `^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`
+	hostSyntax = `^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`
+)
+
+func matches(syntax, text string) bool { return regexp.MustCompile(syntax).MatchString(text) }
+
+func checkName(text string) (string, error) {
+	if !matches(nameSyntax, text) {
+		return "", fmt.Errorf("%q must be lower-case letters, digits, - and _, and begin with a letter or digit, such as entra-main", text)
+	}
+	return text, nil
+}
+
+func checkGUID(text string) (string, error) {
+	if !matches(guidSyntax, text) {
+		return "", fmt.Errorf("%q is not a GUID: write 8-4-4-4-12 hexadecimal digits, such as 01234567-89ab-cdef-0123-456789abcdef", text)
+	}
+	return strings.ToLower(text), nil
+}
+
+func checkAnything(text string) (string, error) {
+	if text != strings.TrimSpace(text) || strings.ContainsAny(text, "\n\r\t") {
+		return "", errors.New("has white space around or in it: write the bare value")
+	}
+	return text, nil
+}
+
+func checkDataDir(text string) (string, error) {
+	if strings.ContainsAny(text, "\n\r\x00") {
+		return "", errors.New("must be the path of a folder, such as ./data")
+	}
+	return text, nil
+}
+
+func checkListen(text string) (string, error) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", fmt.Errorf("%q is not an address: write host:port, such as %s", text, DefaultListen)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		return "", fmt.Errorf("%q has no port between 0 and 65535: write host:port, such as %s", text, DefaultListen)
+	}
+	if _, err := netip.ParseAddr(host); host != "" && err != nil && !matches(hostSyntax, host) {
+		return "", fmt.Errorf("%q has no valid host: write an address or a host name, such as %s", text, DefaultListen)
+	}
+	return text, nil
+}
+
+// parseURL reads an absolute http or https URL; its errors never repeat the text, which may hold a password.
+func parseURL(text, example string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Opaque != "" || (u.Scheme != "http" && u.Scheme != "https"):
+		return nil, fmt.Errorf("must be an absolute http or https URL, such as %s", example)
+	case u.User != nil:
+		return nil, fmt.Errorf("must not hold a user name or password: write it like %s", example)
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, fmt.Errorf("must not have a query or fragment: write it like %s", example)
+	}
+	return u, nil
+}
+
+func checkPublicURL(text string) (string, error) {
+	if _, err := parseURL(text, "https://id.example.com"); err != nil {
+		return "", err
+	}
+	return strings.TrimRight(text, "/"), nil
+}
+
+// checkServiceURL is for an IdP's own API: plain http goes to this machine only.
+func checkServiceURL(example string) func(string) (string, error) {
+	return func(text string) (string, error) {
+		u, err := parseURL(text, example)
+		if err != nil {
+			return "", err
+		}
+		if u.Scheme == "http" && !loopback(u.Hostname()) {
+			return "", fmt.Errorf("may be plain http on a loopback address only (127.0.0.1, ::1, localhost): write https://%s", u.Host)
+		}
+		return strings.TrimRight(text, "/"), nil
+	}
+}
+
+// loopback reports whether host names this machine without asking anyone.
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// plainLoopback reports whether a URL that checkServiceURL passed is plain http.
+func plainLoopback(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "http" && loopback(u.Hostname())
+}
+
+// checkDatabaseURL never repeats the text, which may hold a password.
+func checkDatabaseURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return "", errors.New("must begin with postgres://, such as postgres://rosterd@db.example.com/rosterd; leave it out for SQLite")
+	}
+	return text, nil
+}
+
+func holdsPassword(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return true
+	}
+	_, inUser := u.User.Password()
+	return inUser || u.Query().Has("password")
+}
+
+func checkAdoptLocal(text string) (string, error) {
+	switch AdoptLocal(text) {
+	case AdoptNever, AdoptByEmail:
+		return text, nil
+	}
+	return "", fmt.Errorf("%q is not known: write never or by_email", text)
+}
+
+func checkSettle(text string) (string, error) {
+	if d, err := time.ParseDuration(text); err != nil || d < 0 {
+		return "", fmt.Errorf("%q is not a duration: write a number and a unit, such as 10m, 90s or 1h", text)
+	}
+	return text, nil
+}

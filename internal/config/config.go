@@ -1,0 +1,134 @@
+// Package config reads the configuration file, puts the environment above it, and says about every problem where it
+// stands and what to write instead.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// The defaults of the settings that may be left out.
+const (
+	DefaultListen   = "127.0.0.1:8080"
+	DefaultDataDir  = "./data"
+	DefaultGraphURL = "https://graph.microsoft.com"
+	DefaultSettle   = 10 * time.Minute
+)
+
+// Config is everything that the file, the environment and the flags say.
+type Config struct {
+	// Listen is the address of the HTTP listener, host:port; an empty host means all addresses.
+	Listen string
+	// PublicURL is where IdPs and browsers reach the daemon, without a trailing slash; empty: not known.
+	PublicURL string
+	// DataDir holds the socket, and the database unless DatabaseURL names one.
+	DataDir string
+	// DatabaseURL is a postgres:// URL; empty means SQLite in DataDir.
+	DatabaseURL Secret
+	// Connections are in the order of the file.
+	Connections []Connection
+}
+
+// Kind is the kind of a connection's IdP.
+type Kind string
+
+// The kinds of connections. KindSCIM is for push only.
+const (
+	KindEntra Kind = "entra"
+	KindOkta  Kind = "okta"
+	KindSCIM  Kind = "scim"
+)
+
+// Connection is one entry of `connections`.
+type Connection struct {
+	Organisation string
+	Name         string
+	Kind         Kind
+	Entra        *Entra // set for KindEntra only
+	Okta         *Okta  // set for KindOkta only
+	Policy       Policy
+	// Line is where the entry starts in the file, for messages about it.
+	Line int
+}
+
+// Entra is how a connection of that kind reads Microsoft Graph. GUIDs are in lower case.
+type Entra struct {
+	TenantID           string
+	ClientID           string // may be empty beside AccessToken
+	ClientSecret       Secret
+	ServicePrincipalID string
+	GraphURL           string // without a trailing slash
+	// AccessToken stands in for ClientID and ClientSecret where GraphURL is plain http on a loopback address.
+	AccessToken Secret
+}
+
+// Okta is how a connection of that kind reads Okta.
+type Okta struct {
+	OrgURL   string
+	AppID    string
+	APIToken Secret
+}
+
+// AdoptLocal says what a pull does with a local member who has the same email.
+type AdoptLocal string
+
+// The values of AdoptLocal.
+const (
+	AdoptNever   AdoptLocal = "never"
+	AdoptByEmail AdoptLocal = "by_email"
+)
+
+// Policy is what a connection's runs may do by themselves.
+type Policy struct {
+	AdoptLocal AdoptLocal
+	// Settle is the time in which a fresh push is trusted above the IdP's own answer.
+	Settle time.Duration
+}
+
+// Default returns the configuration that holds when nothing is set.
+func Default() *Config {
+	return &Config{Listen: DefaultListen, DataDir: DefaultDataDir, Connections: []Connection{}}
+}
+
+// Load reads the file at path (none if path is empty) and puts the environment's ROSTERD_* variables above it. Where
+// anything is wrong the error is an errors.Join of all problems, each of one line that begins with its place.
+func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	c := Default()
+	var problems []error
+	if path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read the configuration file: %w", err)
+		}
+		problems = parse(path, text, env, c)
+	}
+	if err := c.applyEnvironment(env); err != nil {
+		problems = append(problems, err)
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return c, nil
+}
+
+// parse reads the text of the file named path into c.
+func parse(path string, text []byte, env func(string) (string, bool), c *Config) []error {
+	doc := &document{file: path, env: env}
+	if root := doc.parse(text); root != nil {
+		c.read(doc.section(root, "the file", "listen", "public_url", "data_dir", "database_url", "connections"))
+	}
+	return doc.errors()
+}
+
+func (c *Config) read(s *section) {
+	if s == nil {
+		return
+	}
+	s.checked("listen", &c.Listen, checkListen)
+	s.checked("public_url", &c.PublicURL, checkPublicURL)
+	s.checked("data_dir", &c.DataDir, checkDataDir)
+	s.databaseURL("database_url", &c.DatabaseURL)
+	c.Connections = readConnections(s)
+}

@@ -1,0 +1,106 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// entry is a connection of which TestProblems varies one line.
+const entry = `connections:
+  - organisation: default
+    name: entra
+    kind: entra
+    entra:
+      tenant_id: 00000000-0000-0000-0000-000000000000
+      client_id: 00000000-0000-0000-0000-000000000000
+      client_secret: ${env:SET}
+      service_principal_id: 00000000-0000-0000-0000-000000000000
+      graph_url: https://graph.microsoft.com
+    policy: { settle: 10m }
+`
+
+func TestProblems(t *testing.T) {
+	env := environment("SET", "hush", "EMPTY", "")
+	for name, tc := range map[string]struct{ old, new, want string }{
+		"unknown key":           {"", "lisen: :1\n", `FILE:1: unknown key "lisen" in the file (did you mean "listen"?)`},
+		"unknown, nothing near": {"", "colour: red\n", `FILE:1: unknown key "colour" in the file`},
+		"unknown, deep":         {"tenant_id", "tenantid", `FILE:6: unknown key "tenantid" in the entra settings of connection entra (did you mean "tenant_id"?)`},
+		"twice":                 {"    kind: entra\n", "    kind: entra\n    kind: scim\n", "FILE:5: kind is set twice, first in line 4"},
+		"GUID":                  {"client_id: 0", "client_id: z", `FILE:7: client_id "z0000000-0000-0000-0000-000000000000" is not a GUID`},
+		"name":                  {"name: entra", "name: Entra", `FILE:3: name "Entra" must be lower-case letters`},
+		"name, a number":        {"name: entra", "name: 12", `FILE:3: name must be text: put it in double quotes`},
+		"organisation missing":  {"organisation: default", "organisation:", "FILE:2: organisation is missing in the connection: write organisation: default"},
+		"kind missing":          {"    kind: entra\n", "", "FILE:2: kind is missing in connection entra: write kind: entra"},
+		"kind unknown":          {"kind: entra", "kind: ldap", `FILE:4: kind "ldap" is not known: write entra, or scim`},
+		"kind okta":             {"kind: entra", "kind: okta", "FILE:4: kind okta is not supported by this version yet"},
+		"settings of another":   {"kind: entra", "kind: scim", "FILE:5: entra settings belong to kind entra"},
+		"schedule":              {"    policy", "    schedule: { full: \"0 3 * * *\" }\n    policy", "FILE:11: schedules are not supported by this version yet: leave it out and runs are on demand"},
+		"plain http":            {"https://graph", "http://graph", "FILE:10: graph_url may be plain http on a loopback address only (127.0.0.1, ::1, localhost): write https://graph.microsoft.com"},
+		"loopback look-alike":   {"https://graph.microsoft.com", "http://127.0.0.1.example.com", "FILE:10: graph_url may be plain http"},
+		"credentials in a URL":  {"https://graph", "https://u:literal@graph", "FILE:10: graph_url must not hold a user name or password"},
+		"token off loopback":    {"client_secret: ${env:SET}", "access_token: literal", "FILE:8: access_token works only with a graph_url that is plain http on a loopback address"},
+		"token on https loopback": {"client_secret: ${env:SET}\n      service_principal_id: 00000000-0000-0000-0000-000000000000\n      graph_url: https://graph.microsoft.com",
+			"access_token: literal\n      service_principal_id: 00000000-0000-0000-0000-000000000000\n      graph_url: https://127.0.0.1", "FILE:8: access_token works only"},
+		"token and secret":    {"https://graph.microsoft.com", "http://127.0.0.1\n      access_token: literal", "FILE:11: access_token stands in for client_secret: keep one of the two"},
+		"literal secret":      {"${env:SET}", "literal", "FILE:8: client_secret must not stand in the file itself: write client_secret: ${env:ENTRA_CLIENT_SECRET}"},
+		"secret, a number":    {"${env:SET}", "4711", "FILE:8: client_secret must be text"},
+		"secret, two parts":   {"${env:SET}", "literal${env:SET}", "FILE:8: client_secret must be one reference and nothing else"},
+		"secret missing":      {"      client_secret: ${env:SET}\n", "", "FILE:6: client_secret is missing in the entra settings of connection entra: write client_secret: ${env:ENTRA_CLIENT_SECRET}"},
+		"variable not set":    {"${env:SET}", "${env:UNSET}", "FILE:8: client_secret refers to the environment variable UNSET, which is not set"},
+		"variable empty":      {"${env:SET}", "${env:EMPTY}", "FILE:8: client_secret refers to the environment variable EMPTY, which is empty"},
+		"file not there":      {"${env:SET}", "${file:/nowhere/x}", "FILE:8: client_secret refers to a file that can't be read: open /nowhere/x"},
+		"file too large":      {"${env:SET}", "${file:/dev/zero}", "FILE:8: client_secret refers to the file /dev/zero, which is larger than"},
+		"reference elsewhere": {"name: entra", "name: ${env:SET}", "FILE:3: name takes no reference"},
+		"settle":              {"10m", "10 minutes", `FILE:11: settle "10 minutes" is not a duration: write a number and a unit`},
+		"settle, negative":    {"10m", "-1m", `FILE:11: settle "-1m" is not a duration`},
+		"adopt_local":         {"settle: 10m", "adopt_local: always", `FILE:11: adopt_local "always" is not known: write never or by_email`},
+		"listen":              {"", "listen: \"8080\"\n", `FILE:1: listen "8080" is not an address: write host:port`},
+		"listen, port":        {"", "listen: :99999\n", `FILE:1: listen ":99999" has no port between 0 and 65535`},
+		"listen, host":        {"", "listen: \"a b:1\"\n", `FILE:1: listen "a b:1" has no valid host`},
+		"public_url":          {"", "public_url: id.example.com\n", "FILE:1: public_url must be an absolute http or https URL"},
+		"public_url, ftp":     {"", "public_url: ftp://id.example.com\n", "FILE:1: public_url must be an absolute http or https URL"},
+		"database password":   {"", "database_url: postgres://u:literal@db/x\n", "FILE:1: database_url must not hold a password in the file"},
+		"database query":      {"", "database_url: postgres://db/x?password=literal\n", "FILE:1: database_url must not hold a password in the file"},
+		"database scheme":     {"", "database_url: mysql://db/x\n", "FILE:1: database_url must begin with postgres://"},
+		"not a list":          {"  - organisation: default\n", "    organisation: default\n", "FILE:1: connections must be a list"},
+		"not a mapping":       {"policy: { settle: 10m }", "policy: strict", "FILE:11: the policy of connection entra must be settings"},
+		"an alias":            {"name: entra", "name: &n entra", "FILE:3: name must be text: write the value itself, without anchors"},
+		"syntax":              {"", "listen: [\n", "FILE:1: YAML syntax: "},
+		"two documents":       {"connections:", "listen: :1\n---\nconnections:", "FILE:3: a second document starts here"},
+		"duplicate":           {"    policy: { settle: 10m }\n", "  - { organisation: default, name: entra, kind: scim }\n", `FILE:11: the organisation default has a connection "entra" already, in line 2`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := tc.new
+			if tc.old != "" {
+				text = strings.Replace(entry, tc.old, tc.new, 1)
+			}
+			got := problems(t, text, env)
+			if !strings.Contains(got, tc.want) {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+			if strings.Contains(got, "hush") || strings.Contains(got, "literal") && !strings.Contains(tc.want, "literal") {
+				t.Errorf("the message repeats a secret: %s", got)
+			}
+		})
+	}
+}
+
+func TestAllProblemsAreReportedAtOnceInOrder(t *testing.T) {
+	got := problems(t, `listen: nowhere
+publik_url: https://x.example
+connections:
+  - name: X
+    kind: entra
+    entra: { tenant_id: x, client_secret: literal }
+`, environment("ROSTERD_PUBLIC_URL", "x"))
+	lines := strings.Split(got, "\n")
+	prefixes := []string{"FILE:1: listen", "FILE:2: unknown key", "FILE:4: organisation is missing", "FILE:4: name", "FILE:6: ", "FILE:6: ", "FILE:6: ", "FILE:6: ", "ROSTERD_PUBLIC_URL: "}
+	if len(lines) != len(prefixes) {
+		t.Fatalf("%d problems:\n%s", len(lines), got)
+	}
+	for i, prefix := range prefixes {
+		if !strings.HasPrefix(lines[i], prefix) {
+			t.Errorf("line %d is %q, want %s", i, lines[i], prefix)
+		}
+	}
+}

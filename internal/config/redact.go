@@ -1,0 +1,78 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Redacted returns the configuration as it holds now, in the file's form, without a secret in it.
+func (c *Config) Redacted() string {
+	entries := make([]yaml.MapSlice, 0, len(c.Connections))
+	for i := range c.Connections {
+		entries = append(entries, c.Connections[i].redacted())
+	}
+	text, err := yaml.Marshal(yaml.MapSlice{
+		{Key: "listen", Value: c.Listen},
+		{Key: "public_url", Value: c.PublicURL},
+		{Key: "data_dir", Value: c.DataDir},
+		{Key: "database_url", Value: redactedDatabase(c.DatabaseURL)},
+		{Key: "connections", Value: entries},
+	})
+	if err != nil {
+		return fmt.Sprintf("# the configuration can't be shown: %v\n", err)
+	}
+	return string(text)
+}
+
+func (c *Connection) redacted() yaml.MapSlice {
+	entry := yaml.MapSlice{
+		{Key: "organisation", Value: c.Organisation},
+		{Key: "name", Value: c.Name},
+		{Key: "kind", Value: string(c.Kind)},
+	}
+	if e := c.Entra; e != nil {
+		entry = append(entry, yaml.MapItem{Key: "entra", Value: withoutEmpty(
+			"tenant_id", e.TenantID, "client_id", e.ClientID, "client_secret", masked(e.ClientSecret),
+			"service_principal_id", e.ServicePrincipalID, "graph_url", e.GraphURL, "access_token", masked(e.AccessToken))})
+	}
+	if o := c.Okta; o != nil {
+		entry = append(entry, yaml.MapItem{Key: "okta", Value: withoutEmpty(
+			"org_url", o.OrgURL, "app_id", o.AppID, "api_token", masked(o.APIToken))})
+	}
+	return append(entry, yaml.MapItem{Key: "policy", Value: yaml.MapSlice{
+		{Key: "adopt_local", Value: string(c.Policy.AdoptLocal)},
+		{Key: "settle", Value: c.Policy.Settle.String()},
+	}})
+}
+
+// withoutEmpty makes a mapping of keys and values that follow one another.
+func withoutEmpty(pairs ...string) yaml.MapSlice {
+	var m yaml.MapSlice
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			m = append(m, yaml.MapItem{Key: pairs[i], Value: pairs[i+1]})
+		}
+	}
+	return m
+}
+
+func masked(s Secret) string {
+	if s == "" {
+		return ""
+	}
+	return s.String()
+}
+
+// redactedDatabase keeps what says which database it is: host and path.
+func redactedDatabase(s Secret) string {
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(s.Reveal())
+	if err != nil {
+		return s.String()
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}

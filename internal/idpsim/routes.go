@@ -1,0 +1,142 @@
+package idpsim
+
+import (
+	"net/http"
+	"strings"
+)
+
+// handler answers a request from a directory.
+type handler func(d *directory, r *request) reply
+
+// route is one line of the table.
+type route struct {
+	method  string
+	pattern string
+	needs   Permission
+	handle  handler
+	segs    []string
+}
+
+// table lists what the tenant serves below /v1.0. "{}" is one segment; casts come in both of the spellings that
+// clients use.
+func (t *Tenant) table() []route {
+	get := func(pattern string, needs Permission, h handler) route {
+		return route{method: http.MethodGet, pattern: pattern, needs: needs, handle: h}
+	}
+	routes := []route{
+		get("/users", UserReadAll, t.listUsers),
+		get("/users/{id}", UserReadAll, t.getUser),
+		get("/users/{id}/appRoleAssignments", ApplicationReadAll, t.userAssignments),
+		get("/users/{id}/memberOf", GroupMemberReadAll, t.userMemberOf),
+		{method: http.MethodPost, pattern: "/users/{id}/checkMemberGroups", needs: GroupMemberReadAll, handle: t.checkMemberGroups},
+		get("/groups", GroupMemberReadAll, t.listGroups),
+		get("/groups/{id}", GroupMemberReadAll, t.getGroup),
+		get("/groups/{id}/members", GroupMemberReadAll, t.listMembers),
+		get("/groups/{id}/members/graph.user", GroupMemberReadAll, t.listUserMembers),
+		get("/groups/{id}/members/microsoft.graph.user", GroupMemberReadAll, t.listUserMembers),
+		get("/groups/{id}/transitiveMembers", GroupMemberReadAll, t.transitiveMembers),
+		get("/groups/{id}/transitiveMembers/graph.user", GroupMemberReadAll, t.transitiveUsers),
+		get("/groups/{id}/transitiveMembers/microsoft.graph.user", GroupMemberReadAll, t.transitiveUsers),
+		get("/groups/{id}/appRoleAssignments", ApplicationReadAll, t.groupAssignments),
+		get("/servicePrincipals", ApplicationReadAll, t.listServicePrincipals),
+		get("/servicePrincipals/{id}", ApplicationReadAll, t.getServicePrincipal),
+		get("/servicePrincipals/{id}/appRoleAssignedTo", ApplicationReadAll, t.assignedTo),
+		get("/servicePrincipals/{id}/synchronization/jobs", SynchronizationReadAll, t.listJobs),
+		get("/servicePrincipals/{id}/synchronization/jobs/{job}", SynchronizationReadAll, t.getJob),
+		get("/auditLogs/provisioning", AuditLogReadAll, t.listProvisioning),
+		get("/directory/deletedItems/graph.user", UserReadAll, t.listDeleted),
+		get("/directory/deletedItems/microsoft.graph.user", UserReadAll, t.listDeleted),
+		get("/directory/deletedItems/{id}", UserReadAll, t.getDeleted),
+	}
+	for i := range routes {
+		routes[i].segs = segments(routes[i].pattern)
+	}
+	return routes
+}
+
+// lookup finds the route of r and sets its parameters. A literal segment wins over a parameter by standing first.
+func (t *Tenant) lookup(r *request) *route {
+	got := segments(r.path)
+	for i := range t.routes {
+		rt := &t.routes[i]
+		if rt.method != r.method || len(rt.segs) != len(got) {
+			continue
+		}
+		var params []string
+		match := true
+		for j, seg := range rt.segs {
+			switch {
+			case strings.HasPrefix(seg, "{"):
+				params = append(params, got[j])
+			case !strings.EqualFold(seg, got[j]):
+				match = false
+			}
+		}
+		if match {
+			r.params = params
+			return rt
+		}
+	}
+	return nil
+}
+
+// answer runs one Graph request: authentication, faults, permission, read. It returns the faults that shape how the
+// reply is sent.
+func (t *Tenant) answer(r *request) (reply, []Fault) {
+	rt := t.lookup(r)
+	if rt == nil {
+		t.counts.add("unknown")
+	} else {
+		t.counts.add(rt.method + " " + uncast(rt.pattern))
+	}
+	if rep := t.authenticate(r.header.Get("Authorization")); rep != nil {
+		return *rep, nil
+	}
+	if rt == nil {
+		segs := segments(r.path)
+		return fail(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '"+segs[len(segs)-1]+"'."), nil
+	}
+	struck := t.faults.strikes(r)
+	lag := 0
+	for _, f := range struck {
+		lag = max(lag, f.Lag)
+		t.pause(f)
+	}
+	for _, f := range struck {
+		if rep := f.failure(); rep != nil {
+			return *rep, struck
+		}
+	}
+	if t.denied(rt.needs) {
+		return fail(http.StatusForbidden, "Authorization_RequestDenied",
+			"Insufficient privileges to complete the operation."), struck
+	}
+	var rep reply
+	t.view(lag, func(d *directory) { rep = rt.handle(d, r) })
+	for _, f := range struck {
+		f.spoil(rep)
+		if f.BeforeAnswer != nil {
+			f.BeforeAnswer()
+		}
+	}
+	return rep, struck
+}
+
+func (t *Tenant) authenticate(header string) *reply {
+	scheme, token, _ := strings.Cut(header, " ")
+	var message string
+	switch {
+	case header == "" || !strings.EqualFold(scheme, "Bearer") || token == "":
+		message = "Access token is empty."
+	case token != t.cfg.AccessToken:
+		message = "IDX14100: JWT is not well formed, or its signature is not valid for this tenant."
+	default:
+		return nil
+	}
+	rep := fail(http.StatusUnauthorized, "InvalidAuthenticationToken", message)
+	rep.header = map[string]string{
+		"WWW-Authenticate": `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", ` +
+			`client_id="00000003-0000-0000-c000-000000000000"`,
+	}
+	return &rep
+}

@@ -1,0 +1,405 @@
+package roster
+
+import (
+	"context"
+	"fmt"
+)
+
+// createTeam makes a team, or restores a deleted one with the same non-empty externalId.
+func (b *batch) createTeam(ctx context.Context, c TeamCreate) (Outcome, error) {
+	if Fold(c.DisplayName) == "" {
+		return refuse(Errorf(Invalid, "displayName is required"))
+	}
+	if h := b.teamHolder(c.ExternalID, ""); h != nil {
+		return refuse(b.teamClash(h))
+	}
+	members, refusal := b.references(c.Members)
+	if refusal != nil {
+		return refuse(refusal)
+	}
+	s, event := b.deletedTeam(c.ExternalID), "team.restored"
+	var before Team
+	if s != nil {
+		before = s.now
+		s.now.Status, s.now.DisplayName = Active, c.DisplayName
+		if s.now.Connection == "" {
+			s.now.Connection = b.cause.Connection
+		}
+	} else {
+		event = "team.created"
+		s = &teamState{now: Team{
+			ID: NewID(), Org: b.org, DisplayName: c.DisplayName, ExternalID: c.ExternalID, Status: Active,
+			Source: SourceSCIM, Connection: b.cause.Connection, CreatedAt: b.tx.Now(),
+		}}
+		if c.Local {
+			s.now.Source, s.now.Connection = SourceLocal, ""
+		}
+		if c.ExternalID != "" {
+			s.now.ExternalIDBy = b.cause.By
+		}
+		b.teams[s.now.ID] = s
+		b.wholeTeams[s.now.ID] = true
+	}
+	if c.Link != nil {
+		l := *c.Link
+		l.TargetID = s.now.ID
+		if refusal := b.linkClash(&l); refusal != nil {
+			if s.was == nil {
+				delete(b.teams, s.now.ID)
+			} else {
+				s.now = before
+			}
+			return refuse(refusal)
+		}
+		b.putLink(l)
+	}
+	b.changedTeam(s, before, event, b.cause.Reason)
+	if err := b.loadPairs(ctx, s.now.ID, c.Members); err != nil {
+		return Outcome{}, err
+	}
+	for _, m := range members {
+		b.setPresent(s, m, true)
+	}
+	return Outcome{Result: Applied, ID: s.now.ID, Created: true, Team: &s.now, TeamMembers: b.counting(members)}, nil
+}
+
+// teamHolder returns the active team that has a non-empty externalId, other than the one given.
+func (b *batch) teamHolder(externalID, except string) *teamState {
+	if externalID == "" {
+		return nil
+	}
+	for id, s := range b.teams {
+		if id != except && s.now.ExternalID == externalID && s.now.Status == Active {
+			return s
+		}
+	}
+	return nil
+}
+
+func (b *batch) teamClash(h *teamState) *Error {
+	e := Errorf(Conflict, "externalId %q is taken by another group", h.now.ExternalID)
+	e.Detail = fmt.Sprintf("externalId %q belongs to team %s (%s), owned by %s",
+		h.now.ExternalID, h.now.ID, h.now.DisplayName, b.ownerText(h.now.Connection))
+	return e
+}
+
+// deletedTeam returns the deleted team that an externalId brings back, if the cause's connection may see it.
+func (b *batch) deletedTeam(externalID string) *teamState {
+	if externalID == "" {
+		return nil
+	}
+	var best *teamState
+	for id, s := range b.teams {
+		if s.now.ExternalID != externalID || s.now.Status != Deleted {
+			continue
+		}
+		if !b.sees(TypeTeam, id, s.now.Connection, s.now.Source) || b.foreign(s.now.Connection) {
+			continue
+		}
+		if best == nil || best.now.UpdatedAt.Before(s.now.UpdatedAt) {
+			best = s
+		}
+	}
+	return best
+}
+
+// references resolves the members that a push puts into a team. One that was deleted may be named: the membership waits
+// without effect. One that is not known, or not visible, is refused by name, so that nothing is dropped silently.
+func (b *batch) references(ids []string) ([]*memberState, *Error) {
+	out := make([]*memberState, 0, len(ids))
+	seen := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		s := b.members[id]
+		if s == nil || !b.sees(TypeMember, id, s.now.Connection, s.now.Source) {
+			return nil, Errorf(Invalid, "members: no user with id %q", id)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func (b *batch) counting(members []*memberState) []Member {
+	out := make([]Member, 0, len(members))
+	for _, s := range members {
+		if s.now.Status.Live() {
+			out = append(out, s.now)
+		}
+	}
+	return out
+}
+
+// loadPairs loads the rows of memberships that the batch did not name at its start.
+func (b *batch) loadPairs(ctx context.Context, team string, members []string) error {
+	if b.wholeTeams[team] {
+		return nil
+	}
+	var missing []Pair
+	for _, id := range members {
+		if b.memberships[Pair{team, id}] == nil {
+			missing = append(missing, Pair{team, id})
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	rows, err := b.tx.Memberships(ctx, b.org, distinctPairs(missing))
+	if err != nil {
+		return err
+	}
+	b.addMemberships(rows)
+	return nil
+}
+
+// setPresent adds or removes one membership and tells it. It reports whether that changed anything.
+func (b *batch) setPresent(t *teamState, m *memberState, present bool) bool {
+	p := Pair{t.now.ID, m.now.ID}
+	s := b.memberships[p]
+	if s == nil {
+		if !present {
+			return false
+		}
+		s = &membershipState{now: Membership{Org: b.org, TeamID: p.TeamID, MemberID: p.MemberID}}
+		b.memberships[p] = s
+	}
+	if s.now.Present == present {
+		if b.cause.By == ByPush && s.was != nil {
+			s.now.PushedAt = b.tx.Now()
+		}
+		return false
+	}
+	s.now.Present, s.now.Seq = present, b.seq
+	s.now.Version++
+	if b.cause.By == ByPush {
+		s.now.PushedAt = b.tx.Now()
+	}
+	b.grown(t)
+	b.tellMembership(t, m, present)
+	return true
+}
+
+// grown moves a team's version for a change of its members, once for each batch.
+func (b *batch) grown(t *teamState) {
+	if !t.touched {
+		t.now.Version++
+		t.touched = true
+	}
+	t.now.UpdatedAt = b.tx.Now()
+}
+
+func (b *batch) changedTeam(s *teamState, before Team, event, reason string) {
+	b.grown(s)
+	s.now.Seq = b.seq
+	if b.cause.By == ByPush {
+		s.now.PushedSeq, s.now.PushedAt = b.seq, b.tx.Now()
+	}
+	b.tellTeam(&before, &s.now, event, reason)
+}
+
+func (b *batch) pushedTeam(id string) (*teamState, *Error) {
+	s := b.teams[id]
+	if s == nil || s.now.Status == Deleted || !b.sees(TypeTeam, id, s.now.Connection, s.now.Source) {
+		return nil, Errorf(NotFound, "no group with id %q", id)
+	}
+	return s, nil
+}
+
+func (b *batch) editTeam(ctx context.Context, c TeamEdit) (Outcome, error) {
+	s, out := b.teamToChange(c.ID, c.Version)
+	if out != nil {
+		return *out, nil
+	}
+	if b.cause.By == ByPush && b.foreign(s.now.Connection) {
+		return refuse(&Error{Code: Forbidden, Message: "the group belongs to another connection",
+			Detail: "owned by " + b.ownerText(s.now.Connection)})
+	}
+	before := s.now
+	if refusal := b.renameTeam(s, c.DisplayName, c.ExternalID); refusal != nil {
+		return refuse(refusal)
+	}
+	members, refusal := b.references(append(append([]string(nil), c.Set...), c.Add...))
+	if refusal != nil {
+		s.now = before
+		return refuse(refusal)
+	}
+	if c.Link != nil {
+		b.putLink(*c.Link)
+	}
+	named := before.DisplayName != s.now.DisplayName || before.ExternalID != s.now.ExternalID
+	if named {
+		b.changedTeam(s, before, "team.updated", b.cause.Reason)
+	}
+	moved := b.editMembers(s, c, members)
+	claimed := b.claimTeam(s)
+	done := Outcome{Result: Applied, ID: s.now.ID, Team: &s.now}
+	if c.Replace {
+		done.TeamMembers = b.counting(members)
+	}
+	if !named && !moved && !claimed {
+		done.Result = Unchanged
+		b.touch(TypeTeam, s.now.ID)
+	}
+	return done, nil
+}
+
+// teamToChange finds the team of a push (by visibility and version) or of a run (by ownership and AsOf).
+func (b *batch) teamToChange(id string, version int64) (*teamState, *Outcome) {
+	if b.cause.By == ByRun {
+		s := b.teams[id]
+		if s == nil || s.was == nil || (version != 0 && s.was.AsOf() != version) {
+			out, _ := stale("the team")
+			return nil, &out
+		}
+		if s.now.Connection != b.cause.Connection {
+			out, _ := refuse(Errorf(Forbidden, "the team belongs to %s now", b.ownerText(s.now.Connection)))
+			return nil, &out
+		}
+		return s, nil
+	}
+	s, refusal := b.pushedTeam(id)
+	if refusal == nil && version != 0 && s.was != nil && s.was.Version != version {
+		refusal = Errorf(Precondition, "the group has changed: its version is %d, not %d", s.was.Version, version)
+	}
+	if refusal != nil {
+		return nil, &Outcome{Result: Refused, Err: refusal}
+	}
+	return s, nil
+}
+
+func (b *batch) renameTeam(s *teamState, name, externalID *string) *Error {
+	if name != nil {
+		if Fold(*name) == "" {
+			return Errorf(Invalid, "displayName is required")
+		}
+		s.now.DisplayName = *name
+	}
+	if externalID != nil && *externalID != s.now.ExternalID {
+		if h := b.teamHolder(*externalID, s.now.ID); h != nil {
+			return b.teamClash(h)
+		}
+		s.now.ExternalID, s.now.ExternalIDBy = *externalID, b.cause.By
+	}
+	return nil
+}
+
+func (b *batch) editMembers(s *teamState, c TeamEdit, members []*memberState) bool {
+	if b.cause.By == ByPush && (c.Replace || len(c.Add)+len(c.Remove) > 0) {
+		s.now.PushedAt = b.tx.Now()
+	}
+	moved := false
+	if c.Replace {
+		keep := make(map[string]bool, len(members))
+		for _, m := range members {
+			keep[m.now.ID] = true
+		}
+		for p, ms := range b.memberships {
+			if m := b.members[p.MemberID]; p.TeamID == s.now.ID && ms.now.Present && !keep[p.MemberID] && m != nil {
+				moved = b.setPresent(s, m, false) || moved
+			}
+		}
+	}
+	for _, m := range members {
+		moved = b.setPresent(s, m, true) || moved
+	}
+	for _, id := range c.Remove {
+		if m := b.members[id]; m != nil {
+			moved = b.setPresent(s, m, false) || moved
+		}
+	}
+	return moved
+}
+
+// claimTeam takes an unclaimed team, and with it its memberships, for the connection of a bound token.
+func (b *batch) claimTeam(s *teamState) bool {
+	if b.cause.By != ByPush || s.now.Connection != "" || b.cause.Connection == "" {
+		return false
+	}
+	before := s.now
+	s.now.Connection = b.cause.Connection
+	b.changedTeam(s, before, "team.claimed", "first write by a token of the connection")
+	return true
+}
+
+func (b *batch) deleteTeam(ctx context.Context, c TeamDelete) (Outcome, error) {
+	s, out := b.teamToChange(c.ID, c.Version)
+	if out != nil {
+		return *out, nil
+	}
+	if b.cause.By == ByPush && b.foreign(s.now.Connection) {
+		return refuse(&Error{Code: Forbidden, Message: "the group belongs to another connection",
+			Detail: "owned by " + b.ownerText(s.now.Connection)})
+	}
+	if s.now.Status == Deleted {
+		return Outcome{Result: Unchanged, ID: s.now.ID, Team: &s.now}, nil
+	}
+	before := s.now
+	s.now.Status = Deleted
+	if c.Link != nil {
+		b.putLink(*c.Link)
+	}
+	b.changedTeam(s, before, "team.deleted", b.cause.Reason)
+	return Outcome{Result: Applied, ID: s.now.ID, Team: &s.now}, nil
+}
+
+func (b *batch) restoreTeam(ctx context.Context, c TeamRestore) (Outcome, error) {
+	s, out := b.teamToChange(c.ID, c.Version)
+	if out != nil {
+		return *out, nil
+	}
+	if s.now.Status != Deleted {
+		return Outcome{Result: Unchanged, ID: s.now.ID, Team: &s.now}, nil
+	}
+	if h := b.teamHolder(s.now.ExternalID, s.now.ID); h != nil {
+		return refuse(b.teamClash(h))
+	}
+	before := s.now
+	s.now.Status = Active
+	name, ext := optional(c.Values, AttrDisplayName), optional(c.Values, AttrExternalID)
+	if refusal := b.renameTeam(s, name, ext); refusal != nil {
+		s.now = before
+		return refuse(refusal)
+	}
+	if c.Link != nil {
+		b.putLink(*c.Link)
+	}
+	b.changedTeam(s, before, "team.restored", b.cause.Reason)
+	return Outcome{Result: Applied, ID: s.now.ID, Team: &s.now}, nil
+}
+
+func optional(values map[string]string, key string) *string {
+	if v, ok := values[key]; ok && v != "" {
+		return &v
+	}
+	return nil
+}
+
+// setMembership carries out a run's add or remove. A run changes memberships only of teams that its connection owns, and
+// adds none whose member is not pending or active.
+func (b *batch) setMembership(ctx context.Context, c MembershipSet) (Outcome, error) {
+	t, m := b.teams[c.TeamID], b.members[c.MemberID]
+	if t == nil || m == nil || t.now.Status == Deleted {
+		return stale("the team or the member")
+	}
+	if t.now.Connection != b.cause.Connection {
+		return refuse(Errorf(Forbidden, "the team belongs to %s now", b.ownerText(t.now.Connection)))
+	}
+	var version int64
+	if s := b.memberships[Pair{c.TeamID, c.MemberID}]; s != nil && s.was != nil {
+		version = s.was.Version
+	}
+	if version != c.Version {
+		return stale("the membership")
+	}
+	if c.Present && !m.now.Status.Live() {
+		return stale("the member's status")
+	}
+	did := b.setPresent(t, m, c.Present)
+	out := Outcome{Result: Applied, ID: c.TeamID + "/" + c.MemberID, Team: &t.now, Member: &m.now}
+	if !did {
+		out.Result = Unchanged
+	}
+	return out, nil
+}

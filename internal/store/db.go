@@ -1,0 +1,286 @@
+// Package store keeps everything in SQLite (the embedded default) or PostgreSQL. It implements roster.Tx, the narrow
+// interface through which Commit works, and the reads. SQL is plain and stands beside the method that runs it; it is the
+// same for both databases but for what dialect holds.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/rosterd/rosterd/internal/roster"
+)
+
+// DB is the database. It is safe for concurrent use.
+type DB struct {
+	write   *sqlx.DB // SQLite: one connection; PostgreSQL: the pool
+	read    *sqlx.DB
+	dialect dialect
+	log     *slog.Logger
+	path    string // SQLite's file
+	url     string // PostgreSQL's
+	scratch string // folder for SQLite's staging files
+}
+
+// Kind returns "sqlite" or "postgres".
+func (db *DB) Kind() string { return db.dialect.name }
+
+// Open opens the database at a postgres:// URL, or, where url is empty, the SQLite file rosterd.db under dir, which is
+// made if it isn't there. It brings the schema up to date.
+func Open(ctx context.Context, databaseURL, dir string, log *slog.Logger) (*DB, error) {
+	if databaseURL != "" {
+		return openPostgres(ctx, databaseURL, log)
+	}
+	return openSQLite(ctx, dir, log)
+}
+
+func openPostgres(ctx context.Context, databaseURL string, log *slog.Logger) (*DB, error) {
+	u, err := url.Parse(databaseURL)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return nil, errors.New("the database URL must begin with postgres://")
+	}
+	q := u.Query()
+	if !q.Has("sslmode") {
+		q.Set("sslmode", "require")
+	}
+	if !q.Has("binary_parameters") { // one round trip for a statement with parameters instead of two
+		q.Set("binary_parameters", "yes")
+	}
+	u.RawQuery = q.Encode()
+	pool, err := sqlx.Open("postgres", u.String())
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL at %s: %w", u.Host, redactURL(err))
+	}
+	pool.SetMaxOpenConns(32)
+	pool.SetMaxIdleConns(16)
+	db := &DB{write: pool, read: pool, dialect: postgres, log: log, url: u.String()}
+	if err := pool.PingContext(ctx); err != nil {
+		_ = pool.Close()
+		return nil, fmt.Errorf("connect to PostgreSQL at %s: %w", u.Host, redactURL(err))
+	}
+	return db, db.migrate(ctx)
+}
+
+// redactURL drops the URL that net/url puts into its errors, since it may hold a password.
+func redactURL(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}
+
+func openSQLite(ctx context.Context, dir string, log *slog.Logger) (*DB, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	path := filepath.Join(dir, "rosterd.db")
+	scratch := filepath.Join(dir, "staging")
+	if err := os.RemoveAll(scratch); err != nil {
+		return nil, fmt.Errorf("clear old staging files: %w", err)
+	}
+	if err := os.MkdirAll(scratch, 0o700); err != nil {
+		return nil, fmt.Errorf("make the staging directory: %w", err)
+	}
+	write, err := sqlx.Open(sqliteDriver, sqliteDSN(path, "_txlock=immediate"))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	write.SetMaxOpenConns(1)
+	db := &DB{write: write, dialect: sqliteDialect, log: log, path: path, scratch: scratch}
+	if err := db.migrate(ctx); err != nil {
+		_ = write.Close()
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, fmt.Errorf("protect %s: %w", path, err)
+	}
+	db.read, err = sqlx.Open(sqliteDriver, sqliteDSN(path, "_pragma=query_only(1)"))
+	if err != nil {
+		return nil, fmt.Errorf("open %s for reading: %w", path, err)
+	}
+	db.read.SetMaxOpenConns(8)
+	return db, nil
+}
+
+const sqliteDriver = "sqlite"
+
+// sqliteDSN names a file with the settings of every connection: WAL, so that readers don't wait for the writer, and
+// synchronous FULL, so that what was acknowledged survives a power cut.
+func sqliteDSN(path string, more ...string) string {
+	opts := append([]string{
+		"_pragma=busy_timeout(15000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=temp_store(MEMORY)",
+	}, more...)
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(opts, "&")
+}
+
+// Close closes the database.
+func (db *DB) Close() error {
+	err := db.write.Close()
+	if db.read != db.write {
+		err = errors.Join(err, db.read.Close())
+	}
+	return err
+}
+
+// Ping checks that the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.read.PingContext(ctx); err != nil {
+		return fmt.Errorf("ping the database: %w", err)
+	}
+	return nil
+}
+
+// InTx runs fn in one transaction and commits it. A deadlock or serialisation failure is tried again from the start; so
+// is, a few times, a unique key taken in between, for the rules then see who has it.
+func (db *DB) InTx(ctx context.Context, fn func(roster.Tx) error) error {
+	const tries = 8
+	for try := 1; ; try++ {
+		err := db.inTx(ctx, fn)
+		if err == nil || try == tries || !db.retryable(err, try) {
+			return storeError(err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("commit: %w", ctx.Err())
+		case <-time.After(time.Duration(try*try) * 2 * time.Millisecond):
+		}
+	}
+}
+
+func (db *DB) inTx(ctx context.Context, fn func(roster.Tx) error) (err error) {
+	stx, err := db.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = stx.Rollback()
+		}
+	}()
+	t := &tx{Tx: stx, db: db}
+	var now int64
+	if err := stx.QueryRowxContext(ctx, db.dialect.nextSeq).Scan(&t.seq, &now); err != nil {
+		return fmt.Errorf("take a commit sequence number: %w", err)
+	}
+	t.now = fromMicros(now)
+	if err := fn(t); err != nil {
+		return err
+	}
+	if err := stx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// Stamp reads the store's commit sequence: what commits later has a higher one.
+func (db *DB) Stamp(ctx context.Context) (int64, error) {
+	var n int64
+	if err := db.read.GetContext(ctx, &n, db.dialect.stamp); err != nil {
+		return 0, fmt.Errorf("read the commit sequence: %w", err)
+	}
+	return n, nil
+}
+
+// Now is the database's time.
+func (db *DB) Now(ctx context.Context) (time.Time, error) {
+	var n int64
+	if err := db.read.GetContext(ctx, &n, "SELECT "+db.dialect.now); err != nil {
+		return time.Time{}, fmt.Errorf("read the database's time: %w", err)
+	}
+	return fromMicros(n), nil
+}
+
+func (db *DB) retryable(err error, try int) bool {
+	var pe *pq.Error
+	if errors.As(err, &pe) {
+		switch pe.Code {
+		case "40001", "40P01", "55P03": // serialization_failure, deadlock_detected, lock_not_available
+			return true
+		case "23505": // unique_violation
+			return try <= 3
+		}
+	}
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		return se.Code()&0xff == sqlite3.SQLITE_BUSY || se.Code()&0xff == sqlite3.SQLITE_LOCKED
+	}
+	return false
+}
+
+// storeError turns a driver's error into a code, by SQLSTATE or SQLite's result code, never by text.
+func storeError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var pe *pq.Error
+	if errors.As(err, &pe) && pe.Code == "23505" {
+		return &roster.Error{Code: roster.Conflict, Message: "a unique value is taken", Detail: pe.Constraint}
+	}
+	var se *sqlite.Error
+	if errors.As(err, &se) && (se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || se.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY) {
+		return &roster.Error{Code: roster.Conflict, Message: "a unique value is taken", Detail: "constraint"}
+	}
+	return err
+}
+
+// dialect holds where the two databases differ.
+type dialect struct {
+	name    string
+	nextSeq string // returns the next commit sequence number and the time
+	stamp   string // returns the last commit sequence number
+	now     string // an expression: microseconds since 1970
+	lock    string // appended to a SELECT to lock its rows
+	bind    int
+	schema  *strings.Replacer
+}
+
+var (
+	postgres = dialect{ //nolint:gochecknoglobals // constant data
+		name:    "postgres",
+		nextSeq: "SELECT nextval('commit_seq'), (extract(epoch from clock_timestamp()) * 1000000)::bigint",
+		stamp:   "SELECT last_value FROM commit_seq",
+		now:     "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
+		lock:    " FOR UPDATE",
+		bind:    sqlx.DOLLAR,
+		schema: strings.NewReplacer("{text}", `TEXT COLLATE "C"`, "{bytes}", "BYTEA", "{unlogged}", "UNLOGGED",
+			"{xid}", "(pg_current_xact_id()::text)::bigint", "{sequence}", "CREATE SEQUENCE commit_seq;"),
+	}
+	sqliteDialect = dialect{ //nolint:gochecknoglobals // constant data
+		name:    "sqlite",
+		nextSeq: "UPDATE commit_seq SET n = n + 1 RETURNING n, CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+		stamp:   "SELECT n FROM commit_seq",
+		now:     "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+		bind:    sqlx.QUESTION,
+		schema: strings.NewReplacer("{text}", "TEXT", "{bytes}", "BLOB", "{unlogged}", "", "{xid}", "0",
+			"{sequence}", "CREATE TABLE commit_seq (n BIGINT NOT NULL);\nINSERT INTO commit_seq (n) VALUES (1);"),
+	}
+)
+
+func toMicros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }

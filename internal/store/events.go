@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/rosterd/rosterd/internal/roster"
+)
+
+type eventRow struct {
+	OrgID       string `db:"org_id"`
+	ID          string `db:"id"`
+	Number      *int64 `db:"number"`
+	Seq         int64  `db:"seq"`
+	Time        int64  `db:"time"`
+	Type        string `db:"type"`
+	ActorKind   string `db:"actor_kind"`
+	ActorID     string `db:"actor_id"`
+	ActorName   string `db:"actor_name"`
+	SubjectType string `db:"subject_type"`
+	SubjectID   string `db:"subject_id"`
+	SubjectName string `db:"subject_name"`
+	ObjectID    string `db:"object_id"`
+	RunID       string `db:"run_id"`
+	RequestID   string `db:"request_id"`
+	Before      string `db:"before_doc"`
+	After       string `db:"after_doc"`
+	Reason      string `db:"reason"`
+	Salt        []byte `db:"salt"`
+}
+
+const eventColumns = `org_id, id, number, seq, time, type, actor_kind, actor_id, actor_name, subject_type, subject_id, subject_name,
+	object_id, run_id, request_id, before_doc, after_doc, reason, salt`
+
+func (r *eventRow) event() roster.Event {
+	e := roster.Event{
+		ID: r.ID, Org: r.OrgID, Seq: r.Seq, Time: fromMicros(r.Time), Type: r.Type,
+		Actor:   roster.Actor{Kind: roster.ActorKind(r.ActorKind), ID: r.ActorID, Name: r.ActorName},
+		Subject: roster.Subject{Type: roster.ObjectType(r.SubjectType), ID: r.SubjectID, Name: r.SubjectName, ObjectID: r.ObjectID},
+		RunID:   r.RunID, RequestID: r.RequestID, Before: json.RawMessage(r.Before), After: json.RawMessage(r.After), Reason: r.Reason,
+		Salt: r.Salt,
+	}
+	if r.Number != nil {
+		e.Number = *r.Number
+	}
+	return e
+}
+
+// Events returns a page of an organisation's change events in the order of their numbers; those not yet numbered come
+// last. The cursor is valid as long as events are only added.
+func (db *DB) Events(ctx context.Context, org string, l List) ([]roster.Event, string, error) {
+	where, args := `org_id = ?`, []any{org}
+	if l.Search != "" {
+		like := "%" + likeEscape(l.Search) + "%"
+		where += ` AND (type LIKE ? ESCAPE '\' OR subject_name LIKE ? ESCAPE '\' OR subject_id = ? OR run_id = ?)`
+		args = append(args, like, like, l.Search, l.Search)
+	}
+	const last = 1 << 62
+	if l.After != "" {
+		key, id, err := cursorKeys(l.After)
+		if err != nil {
+			return nil, "", err
+		}
+		n, err := strconv.ParseInt(key, 10, 64)
+		if err != nil {
+			return nil, "", roster.Errorf(roster.Invalid, "after: not a cursor that a list gave out")
+		}
+		where, args = where+` AND (COALESCE(number, ?), id) > (?, ?)`, append(args, int64(last), n, id)
+	}
+	var rows []eventRow
+	query := `SELECT ` + eventColumns + ` FROM events WHERE ` + where + ` ORDER BY COALESCE(number, ` + strconv.FormatInt(last, 10) + `), id LIMIT ?`
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query), append(args, l.limit())...); err != nil {
+		return nil, "", fmt.Errorf("list events: %w", err)
+	}
+	out := make([]roster.Event, len(rows))
+	for i := range rows {
+		out[i] = rows[i].event()
+	}
+	next := ""
+	if len(out) == l.limit() {
+		e := &out[len(out)-1]
+		n := e.Number
+		if n == 0 {
+			n = last
+		}
+		next = cursorOf(strconv.FormatInt(n, 10), e.ID)
+	}
+	return out, next, nil
+}
+
+// NumberEvents numbers and chains committed events, behind the oldest open transaction, so that no reader of the feed
+// skips a late commit. Any number of replicas may call it; it returns how many it numbered.
+func (db *DB) NumberEvents(ctx context.Context) (int, error) {
+	const batch = 500
+	stx, err := db.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return 0, fmt.Errorf("begin numbering events: %w", err)
+	}
+	defer func() { _ = stx.Rollback() }()
+	horizon := ""
+	if db.dialect.name == postgres.name {
+		var got bool
+		if err := stx.GetContext(ctx, &got, `SELECT pg_try_advisory_xact_lock(7261348151)`); err != nil || !got {
+			return 0, err
+		}
+		horizon = ` AND xid < (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint`
+	}
+	var rows []eventRow
+	query := `SELECT ` + eventColumns + ` FROM events WHERE number IS NULL` + horizon + ` ORDER BY seq, id LIMIT ?`
+	if err := stx.SelectContext(ctx, &rows, db.bind(query), batch); err != nil {
+		return 0, fmt.Errorf("read events to number: %w", err)
+	}
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	type head struct {
+		Number int64  `db:"number"`
+		Chain  []byte `db:"chain"`
+	}
+	heads := map[string]*head{}
+	for i := range rows {
+		r := &rows[i]
+		h := heads[r.OrgID]
+		if h == nil {
+			var found []head
+			if err := stx.SelectContext(ctx, &found, db.bind(`SELECT number, chain FROM event_heads WHERE org_id = ?`), r.OrgID); err != nil {
+				return 0, fmt.Errorf("read the head of the event chain: %w", err)
+			}
+			h = &head{}
+			if len(found) > 0 {
+				*h = found[0]
+			}
+			heads[r.OrgID] = h
+		}
+		digest := eventDigest(r)
+		h.Number++
+		sum := sha256.Sum256(append(append([]byte{}, h.Chain...), digest...))
+		h.Chain = sum[:]
+		_, err := stx.ExecContext(ctx, db.bind(`UPDATE events SET number = ?, digest = ?, chain = ? WHERE org_id = ? AND id = ?`),
+			h.Number, digest, h.Chain, r.OrgID, r.ID)
+		if err != nil {
+			return 0, fmt.Errorf("number an event: %w", err)
+		}
+	}
+	for org, h := range heads {
+		_, err := stx.ExecContext(ctx, db.bind(`INSERT INTO event_heads (org_id, number, chain) VALUES (?, ?, ?)
+			ON CONFLICT (org_id) DO UPDATE SET number = excluded.number, chain = excluded.chain`), org, h.Number, h.Chain)
+		if err != nil {
+			return 0, fmt.Errorf("write the head of the event chain: %w", err)
+		}
+	}
+	if err := stx.Commit(); err != nil {
+		return 0, fmt.Errorf("commit the numbers of events: %w", err)
+	}
+	return len(rows), nil
+}
+
+// eventDigest digests an event with its salt: erasing a person's values later leaves the chain verifiable.
+func eventDigest(r *eventRow) []byte {
+	values := sha256.Sum256([]byte(string(r.Salt) + r.Before + "\x00" + r.After + "\x00" + r.SubjectName))
+	sum := sha256.Sum256([]byte(r.OrgID + "\x00" + r.ID + "\x00" + strconv.FormatInt(r.Time, 10) + "\x00" + r.Type + "\x00" +
+		r.ActorKind + r.ActorID + "\x00" + r.SubjectType + r.SubjectID + "\x00" + r.Reason + "\x00" + string(values[:])))
+	return sum[:]
+}

@@ -1,0 +1,443 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/rosterd/rosterd/internal/roster"
+)
+
+func (db *DB) run(ctx context.Context, q queryer, org, id string) (roster.Run, error) {
+	where, args := `WHERE r.id = ?`, []any{id}
+	if org != "" {
+		where, args = where+` AND r.org_id = ?`, append(args, org)
+	}
+	var rows []runRow
+	if err := q.SelectContext(ctx, &rows, db.bind(runSelect+where), args...); err != nil {
+		return roster.Run{}, fmt.Errorf("read run %s: %w", id, err)
+	}
+	if len(rows) == 0 {
+		return roster.Run{}, roster.Errorf(roster.NotFound, "no run %q", id)
+	}
+	return rows[0].run()
+}
+
+// Run reads one run. With an empty org it is looked for in all: only for the daemon itself and the socket.
+func (db *DB) Run(ctx context.Context, org, id string) (roster.Run, error) {
+	return db.run(ctx, db.read, org, id)
+}
+
+// Runs returns a page of runs, the newest first, of one organisation or (org empty) of all.
+func (db *DB) Runs(ctx context.Context, org string, l List) ([]roster.Run, string, error) {
+	where, args := `WHERE 1 = 1`, []any{}
+	add := func(cond string, v any) { where, args = where+" AND "+cond, append(args, v) }
+	if org != "" {
+		add(`r.org_id = ?`, org)
+	}
+	if l.Connection != "" {
+		add(`c.name = ?`, l.Connection)
+	}
+	if l.Status != "" {
+		add(`r.state = ?`, l.Status)
+	}
+	if l.Search != "" {
+		add(`r.id LIKE ?`, "%"+l.Search+"%")
+	}
+	if l.After != "" {
+		_, id, err := cursorKeys(l.After)
+		if err != nil {
+			return nil, "", err
+		}
+		add(`r.id < ?`, id)
+	}
+	var rows []runRow
+	if err := db.read.SelectContext(ctx, &rows, db.bind(runSelect+where+` ORDER BY r.id DESC LIMIT ?`), append(args, l.limit())...); err != nil {
+		return nil, "", fmt.Errorf("list runs: %w", err)
+	}
+	out, err := runsOf(rows)
+	next := ""
+	if len(out) == l.limit() {
+		next = cursorOf("", out[len(out)-1].ID)
+	}
+	return out, next, err
+}
+
+// ClaimRun takes the lease of a run that can go on: one whose holder's lease has expired, one whose held actions were
+// approved, or one that is queued for a connection without a running one. It returns nil where there is none. The fence
+// grows with each claim, so that a commit by an earlier holder is refused.
+func (db *DB) ClaimRun(ctx context.Context, holder string, lease time.Duration) (*roster.Run, error) {
+	var claimed *roster.Run
+	err := db.InTx(ctx, func(rtx roster.Tx) error {
+		t, _ := rtx.(*tx)
+		claimed = nil
+		var ids []struct {
+			ID         string `db:"id"`
+			Org        string `db:"org_id"`
+			Connection string `db:"connection_id"`
+		}
+		query := `SELECT r.id, r.org_id, r.connection_id FROM runs r
+			WHERE (r.state = 'running' AND r.lease_until < ?)
+			   OR ((r.state = 'queued' OR (r.state = 'held' AND r.approval = TRUE)) AND NOT EXISTS (
+			       SELECT 1 FROM runs o WHERE o.org_id = r.org_id AND o.connection_id = r.connection_id AND o.state = 'running'))
+			ORDER BY CASE r.state WHEN 'running' THEN 0 WHEN 'held' THEN 1 ELSE 2 END, r.id LIMIT 1` + db.skipLocked()
+		if err := t.SelectContext(ctx, &ids, db.bind(query), toMicros(t.now)); err != nil || len(ids) == 0 {
+			return err
+		}
+		r := ids[0]
+		var fence int64
+		query = `UPDATE connections SET fence = fence + 1 WHERE org_id = ? AND id = ? RETURNING fence`
+		if err := t.GetContext(ctx, &fence, db.bind(query), r.Org, r.Connection); err != nil {
+			return fmt.Errorf("take a fence: %w", err)
+		}
+		err := t.exec(ctx, "claim a run", `UPDATE runs SET state = 'running', fence = ?, lease_holder = ?, lease_until = ?,
+			started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END WHERE id = ?`,
+			fence, holder, toMicros(t.now.Add(lease)), toMicros(t.now), r.ID)
+		if err != nil {
+			return err
+		}
+		run, err := db.run(ctx, t.Tx, r.Org, r.ID)
+		claimed = &run
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim a run: %w", err)
+	}
+	return claimed, nil
+}
+
+func (db *DB) skipLocked() string {
+	if db.dialect.name == postgres.name {
+		return " FOR UPDATE OF r SKIP LOCKED"
+	}
+	return ""
+}
+
+// RenewLease keeps a run's lease and notes its progress. It reports whether cancelling was asked for; a Fenced error
+// says that the lease has passed on.
+func (db *DB) RenewLease(ctx context.Context, r *roster.Run, lease time.Duration) (cancel bool, err error) {
+	err = db.InTx(ctx, func(rtx roster.Tx) error {
+		t, _ := rtx.(*tx)
+		var rows []bool
+		query := `UPDATE runs SET lease_until = ?, pages = ?, objects = ?, applied = ?, phase = ?
+			WHERE id = ? AND fence = ? AND state = 'running' RETURNING cancel`
+		if err := t.SelectContext(ctx, &rows, db.bind(query), toMicros(t.now.Add(lease)), r.Pages, r.Objects, r.Applied, r.Phase, r.ID, r.Fence); err != nil {
+			return fmt.Errorf("renew the lease of run %s: %w", r.ID, err)
+		}
+		if len(rows) == 0 {
+			return roster.Errorf(roster.Fenced, "run %s is not ours any more: its lease passed to another holder", r.ID)
+		}
+		cancel = rows[0]
+		return nil
+	})
+	return cancel, err
+}
+
+// ReleaseLease gives a run back unfinished: whoever claims next redoes it.
+func (db *DB) ReleaseLease(ctx context.Context, r *roster.Run) error {
+	_, err := db.write.ExecContext(ctx, db.bind(`UPDATE runs SET lease_until = 1 WHERE id = ? AND fence = ? AND state = 'running'`), r.ID, r.Fence)
+	if err != nil {
+		return fmt.Errorf("release the lease of run %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// FinishRun writes a run's end, if its lease still holds. pin, when not empty, is the target that the run saw: it is
+// pinned at the first run; settled says that the run read every list whole and was applied or approved.
+func (db *DB) FinishRun(ctx context.Context, r *roster.Run, pin string, settled bool) error {
+	return db.InTx(ctx, func(rtx roster.Tx) error {
+		t, _ := rtx.(*tx)
+		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
+			return err
+		}
+		r.FinishedAt = t.now
+		if err := t.Write(ctx, r.Org, &roster.Rows{Runs: []roster.Run{*r}}); err != nil {
+			return err
+		}
+		err := t.exec(ctx, "pin the target", `UPDATE connections SET pinned = ? WHERE org_id = ? AND id = ? AND pinned = '' AND CAST(? AS TEXT) <> ''`,
+			pin, r.Org, r.Connection, pin)
+		if err != nil || !settled {
+			return err
+		}
+		return t.exec(ctx, "settle the connection", `UPDATE connections SET settled = TRUE WHERE org_id = ? AND id = ?`, r.Org, r.Connection)
+	})
+}
+
+// PinTarget pins the target that a connection's first run works against, before it changes anything.
+func (db *DB) PinTarget(ctx context.Context, r *roster.Run, target string) error {
+	return db.InTx(ctx, func(rtx roster.Tx) error {
+		t, _ := rtx.(*tx)
+		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
+			return err
+		}
+		return t.exec(ctx, "pin the target", `UPDATE connections SET pinned = ? WHERE org_id = ? AND id = ? AND pinned = ''`,
+			target, r.Org, r.Connection)
+	})
+}
+
+// ExpireHeld ends held plans older than a time: they are cancelled, and their objects judged anew by the next run.
+func (db *DB) ExpireHeld(ctx context.Context, before time.Time) error {
+	return db.InTx(ctx, func(rtx roster.Tx) error {
+		t, _ := rtx.(*tx)
+		err := t.exec(ctx, "expire held plans", `UPDATE run_actions SET state = 'skipped', note = 'not approved within 7 days'
+			WHERE state IN ('held', 'approved') AND run_id IN (SELECT id FROM runs WHERE state = 'held' AND finished_at < ?)`, toMicros(before))
+		if err != nil {
+			return err
+		}
+		return t.exec(ctx, "expire held plans", `UPDATE runs SET state = 'cancelled', approval = FALSE, error = 'not approved within 7 days'
+			WHERE state = 'held' AND finished_at < ?`, toMicros(before))
+	})
+}
+
+type actionRow struct {
+	RunID  string `db:"run_id"`
+	N      int64  `db:"n"`
+	Phase  int    `db:"phase"`
+	Drift  string `db:"drift"`
+	State  string `db:"state"`
+	Note   string `db:"note"`
+	Kind   string `db:"kind"`
+	Action string `db:"action"`
+}
+
+func (r *actionRow) action() (roster.RunAction, error) {
+	a := roster.RunAction{Run: r.RunID, N: r.N, Phase: r.Phase, State: roster.ActionState(r.State), Note: r.Note}
+	if err := json.Unmarshal([]byte(r.Drift), &a.Drift); err != nil {
+		return a, fmt.Errorf("read action %d of run %s: %w", r.N, r.RunID, err)
+	}
+	return a, nil
+}
+
+// StartPlan clears what an earlier holder planned and did not apply, and the collections it read; it returns the number
+// after which new actions are to be counted. What was applied stays listed.
+func (db *DB) StartPlan(ctx context.Context, r *roster.Run) (int64, error) {
+	var last int64
+	err := db.InTx(ctx, func(rtx roster.Tx) error {
+		t, _ := rtx.(*tx)
+		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
+			return err
+		}
+		if err := t.exec(ctx, "clear the plan", `DELETE FROM run_actions WHERE run_id = ? AND state <> 'applied'`, r.ID); err != nil {
+			return err
+		}
+		if err := t.exec(ctx, "clear the collections", `DELETE FROM run_collections WHERE run_id = ?`, r.ID); err != nil {
+			return err
+		}
+		return t.GetContext(ctx, &last, db.bind(`SELECT COALESCE(MAX(n), 0) FROM run_actions WHERE run_id = ?`), r.ID)
+	})
+	return last, err
+}
+
+// AddActions appends rows to a run's plan, if its lease still holds.
+func (db *DB) AddActions(ctx context.Context, r *roster.Run, actions []roster.RunAction) error {
+	if len(actions) == 0 {
+		return nil
+	}
+	rows := make([][]any, 0, len(actions))
+	for i := range actions {
+		a := &actions[i]
+		doc, err := json.Marshal(a.Drift)
+		if err != nil {
+			return fmt.Errorf("encode an action: %w", err)
+		}
+		rows = append(rows, []any{
+			r.ID, a.N, a.Phase, string(a.Drift.Kind), string(a.Drift.Action), string(a.Drift.Guard()), string(a.Drift.Subject.Type),
+			a.Drift.Subject.ID, a.Drift.Subject.ObjectID, a.Drift.TeamObject, a.Drift.MemberObject, string(doc), string(a.State), a.Note, 0, false,
+		})
+	}
+	return db.InTx(ctx, func(rtx roster.Tx) error {
+		t, _ := rtx.(*tx)
+		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
+			return err
+		}
+		return t.upsert(ctx, table{name: "run_actions", columns: `run_id, n, phase, kind, action, guard, type, target_id, object_id,
+			team_object, member_object, drift, state, note, applied_at, approved`}, rows)
+	})
+}
+
+// ActionPos is a place in the order of a run's actions.
+type ActionPos struct {
+	Phase int
+	N     int64
+}
+
+// Actions returns a page of a run's actions in the order of apply, after a position, in the given states (none: all).
+func (db *DB) Actions(ctx context.Context, run string, after ActionPos, limit int, states ...roster.ActionState) ([]roster.RunAction, error) {
+	where, args := `run_id = ? AND (phase, n) > (?, ?)`, []any{run, after.Phase, after.N}
+	if len(states) > 0 {
+		where, args = where+` AND state IN (?)`, append(args, states)
+	}
+	query, args, err := in(`SELECT run_id, n, phase, drift, state, note, kind, action FROM run_actions WHERE `+where+` ORDER BY phase, n LIMIT ?`, append(args, limit)...)
+	if err != nil {
+		return nil, err
+	}
+	var rows []actionRow
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query), args...); err != nil {
+		return nil, fmt.Errorf("read the actions of run %s: %w", run, err)
+	}
+	out := make([]roster.RunAction, len(rows))
+	for i := range rows {
+		if out[i], err = rows[i].action(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Hold marks planned actions as held.
+func (db *DB) Hold(ctx context.Context, r *roster.Run, ns []int64, note string) error {
+	const per = 5000
+	for len(ns) > 0 {
+		k := min(per, len(ns))
+		query, args, err := in(`UPDATE run_actions SET state = 'held', note = ? WHERE run_id = ? AND state = 'planned' AND n IN (?)`, note, r.ID, ns[:k])
+		if err != nil {
+			return err
+		}
+		if _, err := db.write.ExecContext(ctx, db.bind(query), args...); err != nil {
+			return fmt.Errorf("hold actions of run %s: %w", r.ID, err)
+		}
+		ns = ns[k:]
+	}
+	return nil
+}
+
+// ActionCounts counts a run's actions other than none by kind, and by state.
+func (db *DB) ActionCounts(ctx context.Context, run string) (map[roster.Kind]int, map[roster.ActionState]int, error) {
+	var rows []struct {
+		Kind  string `db:"kind"`
+		State string `db:"state"`
+		N     int    `db:"n"`
+	}
+	query := `SELECT kind, state, COUNT(*) AS n FROM run_actions WHERE run_id = ? AND action <> 'none' GROUP BY kind, state`
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query), run); err != nil {
+		return nil, nil, fmt.Errorf("count the actions of run %s: %w", run, err)
+	}
+	kinds, states := map[roster.Kind]int{}, map[roster.ActionState]int{}
+	for _, r := range rows {
+		kinds[roster.Kind(r.Kind)] += r.N
+		states[roster.ActionState(r.State)] += r.N
+	}
+	return kinds, states, nil
+}
+
+// Collection is one list of a pull, as a run keeps it.
+type Collection struct {
+	Kind     string `db:"kind"`
+	ObjectID string `db:"object_id"`
+	Name     string `db:"name"`
+	Began    int64  `db:"began"`
+	Objects  int    `db:"objects"`
+	Whole    bool   `db:"whole"`
+	Error    string `db:"error"`
+}
+
+// AddCollection keeps how a list was read.
+func (db *DB) AddCollection(ctx context.Context, r *roster.Run, c Collection) error {
+	query := `INSERT INTO run_collections (run_id, kind, object_id, name, began, objects, whole, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (run_id, kind, object_id) DO UPDATE SET name = excluded.name, began = excluded.began, objects = excluded.objects,
+		whole = excluded.whole, error = excluded.error`
+	if _, err := db.write.ExecContext(ctx, db.bind(query), r.ID, c.Kind, c.ObjectID, c.Name, c.Began, c.Objects, c.Whole, c.Error); err != nil {
+		return fmt.Errorf("keep how a list was read: %w", err)
+	}
+	return nil
+}
+
+// Collections returns the lists of a run that were not read whole, or all.
+func (db *DB) Collections(ctx context.Context, run string, onlyBroken bool) ([]Collection, error) {
+	query := `SELECT kind, object_id, name, began, objects, whole, error FROM run_collections WHERE run_id = ?`
+	if onlyBroken {
+		query += ` AND whole = FALSE`
+	}
+	var rows []Collection
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query+` ORDER BY kind, object_id`), run); err != nil {
+		return nil, fmt.Errorf("read the collections of run %s: %w", run, err)
+	}
+	return rows, nil
+}
+
+// LastCounts returns how many objects each list of a connection had when it was last read, by kind and object id.
+func (db *DB) LastCounts(ctx context.Context, org, connection string) (map[[2]string]int, error) {
+	var rows []Collection
+	query := `SELECT kind, object_id, objects FROM collection_counts WHERE org_id = ? AND connection_id = ?`
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, connection); err != nil {
+		return nil, fmt.Errorf("read the last counts: %w", err)
+	}
+	out := make(map[[2]string]int, len(rows))
+	for _, r := range rows {
+		out[[2]string{r.Kind, r.ObjectID}] = r.Objects
+	}
+	return out, nil
+}
+
+// KeepCounts remembers how many objects each list had.
+func (db *DB) KeepCounts(ctx context.Context, r *roster.Run, counts map[[2]string]int) error {
+	rows := make([][]any, 0, len(counts))
+	for k, n := range counts {
+		rows = append(rows, []any{r.Org, r.Connection, k[0], k[1], n})
+	}
+	return db.InTx(ctx, func(rtx roster.Tx) error {
+		t, _ := rtx.(*tx)
+		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
+			return err
+		}
+		return t.upsert(ctx, table{name: "collection_counts", columns: "org_id, connection_id, kind, object_id, objects",
+			key: "org_id, connection_id, kind, object_id"}, rows)
+	})
+}
+
+// Owned counts what a connection owns now: members that are pending or active, and memberships of such members.
+func (db *DB) Owned(ctx context.Context, org, connection string) (members, memberships int, err error) {
+	var row struct {
+		Members     int `db:"members"`
+		Memberships int `db:"memberships"`
+	}
+	query := `SELECT (SELECT COUNT(*) FROM members WHERE org_id = ? AND connection_id = ? AND status IN ('pending', 'active')) AS members,
+		(SELECT COUNT(*) FROM memberships ms JOIN teams t ON t.org_id = ms.org_id AND t.id = ms.team_id
+			JOIN members m ON m.org_id = ms.org_id AND m.id = ms.member_id
+			WHERE ms.org_id = ? AND t.connection_id = ? AND t.status = 'active' AND ms.present = TRUE AND m.status IN ('pending', 'active')) AS memberships`
+	if err := db.read.GetContext(ctx, &row, db.bind(query), org, connection, org, connection); err != nil {
+		return 0, 0, fmt.Errorf("count what a connection owns: %w", err)
+	}
+	return row.Members, row.Memberships, nil
+}
+
+// RemovedSince counts, by guard class, what runs of a connection have removed since a time without approval.
+func (db *DB) RemovedSince(ctx context.Context, org, connection string, since time.Time) (map[roster.Guarded]int, error) {
+	var rows []struct {
+		Guard string `db:"guard"`
+		N     int    `db:"n"`
+	}
+	query := `SELECT a.guard, COUNT(*) AS n FROM run_actions a JOIN runs r ON r.id = a.run_id
+		WHERE r.org_id = ? AND r.connection_id = ? AND r.created_at > ? AND a.state = 'applied' AND a.approved = FALSE
+		AND a.applied_at > ? AND a.guard <> '' GROUP BY a.guard`
+	day := toMicros(since)
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, connection, toMicros(since.Add(-24*time.Hour)), day); err != nil {
+		return nil, fmt.Errorf("count what was removed: %w", err)
+	}
+	out := map[roster.Guarded]int{}
+	for _, r := range rows {
+		out[roster.Guarded(r.Guard)] = r.N
+	}
+	return out, nil
+}
+
+// LatestRuns returns each connection's newest run that is not dry, by connection id, and whether one holds a plan.
+func (db *DB) LatestRuns(ctx context.Context, org string) (map[string]roster.Run, map[string]bool, error) {
+	var rows []runRow
+	query := runSelect + `WHERE r.org_id = ? AND (r.state = 'held' OR r.id IN (
+		SELECT MAX(id) FROM runs WHERE org_id = ? AND state NOT IN ('queued', 'running') GROUP BY connection_id)) ORDER BY r.id`
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, org); err != nil {
+		return nil, nil, fmt.Errorf("read the latest runs: %w", err)
+	}
+	found, err := runsOf(rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	latest, held := map[string]roster.Run{}, map[string]bool{}
+	for _, r := range found {
+		latest[r.Connection] = r
+		held[r.Connection] = held[r.Connection] || r.State == roster.RunHeld
+	}
+	return latest, held, nil
+}

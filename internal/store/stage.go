@@ -1,0 +1,567 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/rosterd/rosterd/internal/roster"
+)
+
+// Stage is the scratch space of one run: what the IdP said, page by page, beside what is stored. On PostgreSQL it is
+// unlogged tables; on SQLite a file of its own, with the main database attached for reading, so that pushes never wait
+// for a pull.
+type Stage struct {
+	db   *DB
+	run  *roster.Run
+	conn *sqlx.DB
+	file string
+}
+
+// OpenStage makes an empty stage for a run.
+func (db *DB) OpenStage(ctx context.Context, run *roster.Run) (*Stage, error) {
+	s := &Stage{db: db, run: run, conn: db.write}
+	if db.dialect.name == postgres.name {
+		return s, s.clear(ctx)
+	}
+	s.file = filepath.Join(db.scratch, run.ID+".db")
+	_ = os.Remove(s.file)
+	conn, err := sqlx.Open(sqliteDriver, "file:"+(&url.URL{Path: s.file}).EscapedPath()+
+		"?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=busy_timeout(15000)&_pragma=temp_store(MEMORY)")
+	if err != nil {
+		return nil, fmt.Errorf("open the staging file: %w", err)
+	}
+	conn.SetMaxOpenConns(1)
+	s.conn = conn
+	text, err := migrations.ReadFile("migrations/00002_staging.sql")
+	if err != nil {
+		return nil, fmt.Errorf("read the staging schema: %w", err)
+	}
+	if _, err := conn.ExecContext(ctx, db.dialect.schema.Replace(string(text))); err != nil {
+		return nil, fmt.Errorf("make the staging tables: %w", err)
+	}
+	live := "file:" + (&url.URL{Path: db.path}).EscapedPath() + "?mode=ro"
+	if _, err := conn.ExecContext(ctx, `ATTACH DATABASE ? AS live`, live); err != nil {
+		return nil, fmt.Errorf("attach the database to the staging file: %w", err)
+	}
+	return s, nil
+}
+
+// Close drops the stage.
+func (s *Stage) Close(ctx context.Context) error {
+	if s.file == "" {
+		return s.clear(ctx)
+	}
+	err := s.conn.Close()
+	if e := os.Remove(s.file); e != nil && !os.IsNotExist(e) {
+		return fmt.Errorf("remove the staging file: %w", e)
+	}
+	return err
+}
+
+func (s *Stage) clear(ctx context.Context) error {
+	for _, t := range []string{"stage_users", "stage_groups", "stage_members", "stage_links"} {
+		if _, err := s.conn.ExecContext(ctx, s.db.bind(`DELETE FROM `+t+` WHERE run_id = ?`), s.run.ID); err != nil {
+			return fmt.Errorf("clear the stage: %w", err)
+		}
+	}
+	return nil
+}
+
+// put writes a page in one transaction that, on PostgreSQL, checks the run's fence.
+func (s *Stage) put(ctx context.Context, tb table, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	stx, err := s.conn.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin a staging page: %w", err)
+	}
+	defer func() { _ = stx.Rollback() }()
+	t := &tx{Tx: stx, db: s.db}
+	if s.file == "" {
+		if err := t.CheckFence(ctx, s.run.Org, s.run.ID, s.run.Fence); err != nil {
+			return err
+		}
+	}
+	if err := t.upsert(ctx, tb, rows); err != nil {
+		return err
+	}
+	if err := stx.Commit(); err != nil {
+		return fmt.Errorf("commit a staging page: %w", err)
+	}
+	return nil
+}
+
+// PutMembers lands a page of people. One person may come more than once; the last counts.
+func (s *Stage) PutMembers(ctx context.Context, page []roster.WantedMember) error {
+	at := map[string]int{}
+	var rows [][]any
+	for i := range page {
+		w := &page[i]
+		doc, err := json.Marshal(w.Values)
+		if err != nil {
+			return fmt.Errorf("encode a person: %w", err)
+		}
+		row := []any{
+			s.run.ID, w.ObjectID, w.UserName(), roster.Fold(w.UserName()), roster.Fold(w.Values[roster.AttrWorkEmail]),
+			w.Values[roster.AttrExternalID], w.Enabled, w.Scope, string(doc), roster.Fingerprint(w.Values), w.Stamp,
+		}
+		if j, ok := at[w.ObjectID]; ok {
+			rows[j] = row
+			continue
+		}
+		at[w.ObjectID] = len(rows)
+		rows = append(rows, row)
+	}
+	return s.put(ctx, table{name: "stage_users", columns: `run_id, object_id, user_name, user_name_key, email_key, external_id, enabled,
+		scope, mapped, fingerprint, stamp`, key: "run_id, object_id"}, rows)
+}
+
+// PutTeams lands groups.
+func (s *Stage) PutTeams(ctx context.Context, page []roster.WantedTeam) error {
+	at := map[string]int{}
+	var rows [][]any
+	for i := range page {
+		w := &page[i]
+		row := []any{s.run.ID, w.ObjectID, w.DisplayName, roster.Fold(w.DisplayName), w.ExternalID, roster.Fingerprint(w.Values()), w.Stamp}
+		if j, ok := at[w.ObjectID]; ok {
+			rows[j] = row
+			continue
+		}
+		at[w.ObjectID] = len(rows)
+		rows = append(rows, row)
+	}
+	return s.put(ctx, table{name: "stage_groups", columns: "run_id, object_id, display_name, display_key, external_id, fingerprint, stamp",
+		key: "run_id, object_id"}, rows)
+}
+
+// PutMemberships lands a page of one group's members.
+func (s *Stage) PutMemberships(ctx context.Context, group string, stamp int64, page []string) error {
+	seen := map[string]bool{}
+	var rows [][]any
+	for _, id := range page {
+		if !seen[id] {
+			seen[id] = true
+			rows = append(rows, []any{s.run.ID, group, id, stamp})
+		}
+	}
+	return s.put(ctx, table{name: "stage_members", columns: "run_id, group_id, object_id, stamp", key: "run_id, group_id, object_id"}, rows)
+}
+
+// PutLinks notes the links that the plan makes or moves; from here on the stage's questions see them.
+func (s *Stage) PutLinks(ctx context.Context, links []PlannedLink) error {
+	var rows [][]any
+	for i := range links {
+		doc, err := json.Marshal(links[i])
+		if err != nil {
+			return fmt.Errorf("encode a link: %w", err)
+		}
+		l := &links[i].Link
+		rows = append(rows, []any{s.run.ID, string(l.Type), l.ObjectID, l.TargetID, string(doc)})
+	}
+	return s.put(ctx, table{name: "stage_links", columns: "run_id, type, object_id, target_id, doc", key: "run_id, type, object_id"}, rows)
+}
+
+// PlannedLink is a link that a plan makes, moves or refreshes.
+type PlannedLink struct {
+	Link   roster.Link
+	Change string // "made", "moved", "seen"
+	Reason string
+}
+
+// Links returns a page of the planned links after a key, in order of type and object id.
+func (s *Stage) Links(ctx context.Context, afterType, after string, limit int) ([]PlannedLink, error) {
+	var docs []string
+	query := `SELECT doc FROM stage_links WHERE run_id = ? AND (type, object_id) > (?, ?) ORDER BY type, object_id LIMIT ?`
+	if err := s.conn.SelectContext(ctx, &docs, s.db.bind(query), s.run.ID, afterType, after, limit); err != nil {
+		return nil, fmt.Errorf("read the planned links: %w", err)
+	}
+	out := make([]PlannedLink, len(docs))
+	for i, d := range docs {
+		if err := json.Unmarshal([]byte(d), &out[i]); err != nil {
+			return nil, fmt.Errorf("read a planned link: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// Staged counts the rows that have landed.
+func (s *Stage) Staged(ctx context.Context) (users, groups int, err error) {
+	var row struct {
+		Users  int `db:"users"`
+		Groups int `db:"grps"`
+	}
+	query := `SELECT (SELECT COUNT(*) FROM stage_users WHERE run_id = ?) AS users, (SELECT COUNT(*) FROM stage_groups WHERE run_id = ?) AS grps`
+	if err := s.conn.GetContext(ctx, &row, s.db.bind(query), s.run.ID, s.run.ID); err != nil {
+		return 0, 0, fmt.Errorf("count what is staged: %w", err)
+	}
+	return row.Users, row.Groups, nil
+}
+
+type stagedUser struct {
+	ObjectID string `db:"object_id"`
+	Enabled  bool   `db:"enabled"`
+	Scope    string `db:"scope"`
+	Mapped   string `db:"mapped"`
+	Stamp    int64  `db:"stamp"`
+}
+
+func (u *stagedUser) wanted() (*roster.WantedMember, error) {
+	w := &roster.WantedMember{ObjectID: u.ObjectID, Enabled: u.Enabled, Scope: u.Scope, Stamp: u.Stamp}
+	if err := json.Unmarshal([]byte(u.Mapped), &w.Values); err != nil {
+		return nil, fmt.Errorf("read the staged person %s: %w", u.ObjectID, err)
+	}
+	return w, nil
+}
+
+// Members returns a page of the people in the snapshot of whom there and here may differ, by object id after the one
+// given: without a link, with another status, with another fingerprint, or seen otherwise than last time.
+func (s *Stage) Members(ctx context.Context, after string, limit int) ([]roster.MemberCandidate, error) {
+	var rows []stagedUser
+	query := `SELECT s.object_id, s.enabled, s.scope, s.mapped, s.stamp FROM stage_users s
+		LEFT JOIN links l ON l.org_id = ? AND l.connection_id = ? AND l.type = 'member' AND l.object_id = s.object_id
+		LEFT JOIN members m ON m.org_id = ? AND m.id = l.target_id
+		WHERE s.run_id = ? AND s.object_id > ? AND (
+			m.id IS NULL OR l.here IS NULL OR l.seen IS NULL OR s.fingerprint <> l.seen
+			OR (s.enabled = TRUE AND (m.status NOT IN ('pending', 'active') OR l.here <> s.fingerprint OR l.state <> 'on'))
+			OR (s.enabled = FALSE AND (m.status IN ('pending', 'active') OR l.state <> 'off')))
+		ORDER BY s.object_id LIMIT ?`
+	if err := s.conn.SelectContext(ctx, &rows, s.db.bind(query), s.run.Org, s.run.Connection, s.run.Org, s.run.ID, after, limit); err != nil {
+		return nil, fmt.Errorf("read people who may differ: %w", err)
+	}
+	out := make([]roster.MemberCandidate, len(rows))
+	for i := range rows {
+		w, err := rows[i].wanted()
+		if err != nil {
+			return nil, err
+		}
+		out[i] = roster.MemberCandidate{ObjectID: w.ObjectID, There: w}
+	}
+	return out, s.FillMembers(ctx, out)
+}
+
+// SilentMembers returns a page of linked members of whom the snapshot says nothing, by object id.
+func (s *Stage) SilentMembers(ctx context.Context, after string, limit int) ([]roster.MemberCandidate, error) {
+	var ids []string
+	query := `SELECT l.object_id FROM links l JOIN members m ON m.org_id = l.org_id AND m.id = l.target_id
+		WHERE l.org_id = ? AND l.connection_id = ? AND l.type = 'member' AND l.object_id > ? AND m.status IN ('pending', 'active')
+		AND NOT EXISTS (SELECT 1 FROM stage_users s WHERE s.run_id = ? AND s.object_id = l.object_id)
+		ORDER BY l.object_id LIMIT ?`
+	if err := s.conn.SelectContext(ctx, &ids, s.db.bind(query), s.run.Org, s.run.Connection, after, s.run.ID, limit); err != nil {
+		return nil, fmt.Errorf("read people the IdP is silent of: %w", err)
+	}
+	out := make([]roster.MemberCandidate, len(ids))
+	for i, id := range ids {
+		out[i] = roster.MemberCandidate{ObjectID: id}
+	}
+	return out, s.FillMembers(ctx, out)
+}
+
+// UnlinkedMembers returns a page of members that the connection owns, or that nobody does, and that no link and no link
+// of this plan points to, by our id.
+func (s *Stage) UnlinkedMembers(ctx context.Context, after string, limit int) ([]roster.MemberCandidate, error) {
+	var rows []memberRow
+	query := `SELECT ` + memberColumns + ` FROM members m
+		WHERE m.org_id = ? AND m.source = 'scim' AND m.status IN ('pending', 'active') AND m.connection_id IN ('', ?) AND m.id > ?
+		AND NOT EXISTS (SELECT 1 FROM links l WHERE l.org_id = m.org_id AND l.connection_id = ? AND l.type = 'member' AND l.target_id = m.id)
+		AND NOT EXISTS (SELECT 1 FROM stage_links p WHERE p.run_id = ? AND p.type = 'member' AND p.target_id = m.id)
+		ORDER BY m.id LIMIT ?`
+	c := s.run.Connection
+	if err := s.conn.SelectContext(ctx, &rows, s.db.bind(query), s.run.Org, c, after, c, s.run.ID, limit); err != nil {
+		return nil, fmt.Errorf("read members without a link: %w", err)
+	}
+	members, err := membersOf(rows)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]roster.MemberCandidate, len(members))
+	for i := range members {
+		out[i] = roster.MemberCandidate{Here: &members[i]}
+	}
+	return out, s.FillMembers(ctx, out)
+}
+
+// FillMembers fills what is stored into candidates: the link and what it points to, the members that the rules bring up,
+// and what stands around them.
+func (s *Stage) FillMembers(ctx context.Context, cands []roster.MemberCandidate) error {
+	if err := s.fillLinked(ctx, cands); err != nil {
+		return err
+	}
+	if err := s.fillMatches(ctx, cands); err != nil {
+		return err
+	}
+	return s.fillAround(ctx, cands)
+}
+
+func (s *Stage) fillLinked(ctx context.Context, cands []roster.MemberCandidate) error {
+	var objects []string
+	for i := range cands {
+		if cands[i].ObjectID != "" {
+			objects = append(objects, cands[i].ObjectID)
+		}
+	}
+	links, err := s.linksOf(ctx, roster.TypeMember, objects)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, l := range links {
+		ids = append(ids, l.TargetID)
+	}
+	members, err := s.membersByID(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range cands {
+		l := links[cands[i].ObjectID]
+		if l == nil {
+			continue
+		}
+		if m := members[l.TargetID]; m != nil {
+			cands[i].Link, cands[i].Here = l, m
+		}
+	}
+	return nil
+}
+
+func (s *Stage) linksOf(ctx context.Context, typ roster.ObjectType, objects []string) (map[string]*roster.Link, error) {
+	out := map[string]*roster.Link{}
+	for _, chunk := range chunks(objects) {
+		var rows []linkRow
+		query := `SELECT ` + linkColumns + ` FROM links l WHERE l.org_id = ? AND l.connection_id = ? AND l.type = ? AND l.object_id IN (?)`
+		if err := s.db.selectIn(ctx, s.conn, &rows, query, s.run.Org, s.run.Connection, string(typ), chunk); err != nil {
+			return nil, fmt.Errorf("read links: %w", err)
+		}
+		for i := range rows {
+			l := rows[i].link()
+			out[l.ObjectID] = &l
+		}
+	}
+	return out, nil
+}
+
+func (s *Stage) membersByID(ctx context.Context, ids []string) (map[string]*roster.Member, error) {
+	out := map[string]*roster.Member{}
+	for _, chunk := range chunks(ids) {
+		var rows []memberRow
+		query := `SELECT ` + memberColumns + ` FROM members m WHERE m.org_id = ? AND m.id IN (?)`
+		if err := s.db.selectIn(ctx, s.conn, &rows, query, s.run.Org, chunk); err != nil {
+			return nil, fmt.Errorf("read members: %w", err)
+		}
+		found, err := membersOf(rows)
+		if err != nil {
+			return nil, err
+		}
+		for i := range found {
+			out[found[i].ID] = &found[i]
+		}
+	}
+	return out, nil
+}
+
+type matchRow struct {
+	memberRow
+	Linked string `db:"linked"`
+	Wants  string `db:"wants"`
+}
+
+// fillMatches brings up, for each candidate that the snapshot speaks of, the stored members that share a key with it.
+func (s *Stage) fillMatches(ctx context.Context, cands []roster.MemberCandidate) error {
+	var names, emails, objects []string
+	for i := range cands {
+		c := &cands[i]
+		if c.There == nil {
+			continue
+		}
+		if c.Here != nil && c.Here.Status != roster.Deleted && roster.Fold(c.Here.UserName()) == roster.Fold(c.There.UserName()) && c.Link != nil {
+			continue // linked, and the name is not to move
+		}
+		objects = append(objects, c.There.ObjectID)
+		names = append(names, roster.Fold(c.There.UserName()))
+		if e := roster.Fold(c.There.Values[roster.AttrWorkEmail]); e != "" {
+			emails = append(emails, e)
+		}
+	}
+	rows, err := s.matchRows(ctx, names, emails, objects)
+	if err != nil {
+		return err
+	}
+	byName, byEmail, byExternal := map[string][]int{}, map[string][]int{}, map[string][]int{}
+	matches := make([]roster.Match, len(rows))
+	for i := range rows {
+		m, err := rows[i].member()
+		if err != nil {
+			return err
+		}
+		matches[i] = roster.Match{Member: m, LinkedObject: rows[i].Linked, LinkedWants: rows[i].Wants}
+		byName[roster.Fold(m.UserName())] = append(byName[roster.Fold(m.UserName())], i)
+		byEmail[roster.Fold(m.Email())] = append(byEmail[roster.Fold(m.Email())], i)
+		byExternal[m.ExternalID()] = append(byExternal[m.ExternalID()], i)
+	}
+	for i := range cands {
+		if cands[i].There != nil {
+			cands[i].Matches = pickMatches(&cands[i], matches, byName, byEmail, byExternal)
+		}
+	}
+	return nil
+}
+
+func pickMatches(c *roster.MemberCandidate, all []roster.Match, byName, byEmail, byExternal map[string][]int) []roster.Match {
+	picked := map[int]*roster.Match{}
+	var order []int
+	pick := func(indexes []int, mark func(*roster.Match)) {
+		for _, i := range indexes {
+			if c.Here != nil && all[i].Member.ID == c.Here.ID {
+				continue
+			}
+			if picked[i] == nil {
+				m := all[i]
+				picked[i] = &m
+				order = append(order, i)
+			}
+			mark(picked[i])
+		}
+	}
+	pick(byExternal[c.There.ObjectID], func(m *roster.Match) { m.ByExternalID = true })
+	if k := roster.Fold(c.There.UserName()); k != "" {
+		pick(byName[k], func(m *roster.Match) { m.ByUserName = true })
+	}
+	if k := roster.Fold(c.There.Values[roster.AttrWorkEmail]); k != "" {
+		pick(byEmail[k], func(m *roster.Match) { m.ByEmail = true })
+	}
+	out := make([]roster.Match, 0, len(order))
+	for _, i := range order {
+		out = append(out, *picked[i])
+	}
+	return out
+}
+
+func (s *Stage) matchRows(ctx context.Context, names, emails, objects []string) ([]matchRow, error) {
+	var out []matchRow
+	seen := map[string]bool{}
+	n := max(len(names), len(emails), len(objects))
+	for from := 0; from < n; from += chunkSize {
+		var parts []string
+		args := []any{s.run.Connection, s.run.ID, s.run.Org}
+		part := func(ids []string, where string) {
+			if from < len(ids) {
+				parts = append(parts, `SELECT id FROM members WHERE org_id = ? AND `+where)
+				args = append(args, s.run.Org, ids[from:min(from+chunkSize, len(ids))])
+			}
+		}
+		part(names, `user_name_key IN (?)`)
+		part(emails, `email_key IN (?)`)
+		part(objects, `external_id IN (?)`)
+		query := `SELECT ` + memberColumns + `, COALESCE(l.object_id, '') AS linked, COALESCE(s.user_name, '') AS wants FROM members m
+			LEFT JOIN links l ON l.org_id = m.org_id AND l.connection_id = ? AND l.type = 'member' AND l.target_id = m.id
+			LEFT JOIN stage_users s ON s.run_id = ? AND s.object_id = l.object_id
+			WHERE m.org_id = ? AND m.status <> 'deleted' AND m.id IN (` + strings.Join(parts, " UNION ") + `) ORDER BY m.id`
+		var rows []matchRow
+		if err := s.db.selectIn(ctx, s.conn, &rows, query, args...); err != nil {
+			return nil, fmt.Errorf("read members that match: %w", err)
+		}
+		for i := range rows {
+			if !seen[rows[i].ID] {
+				seen[rows[i].ID] = true
+				out = append(out, rows[i])
+			}
+		}
+	}
+	return out, nil
+}
+
+// fillAround fills which held plan covers an object, whether a member is the last owner, and which other connection has
+// them in scope.
+func (s *Stage) fillAround(ctx context.Context, cands []roster.MemberCandidate) error {
+	var targets, objects []string
+	owner := false
+	for i := range cands {
+		c := &cands[i]
+		if c.ObjectID != "" {
+			objects = append(objects, c.ObjectID)
+		}
+		if c.Here != nil {
+			targets = append(targets, c.Here.ID)
+			owner = owner || c.Here.Role == roster.RoleOwner
+		}
+	}
+	held, err := s.heldBy(ctx, roster.TypeMember, objects, targets)
+	if err != nil {
+		return err
+	}
+	pass, err := s.otherScopes(ctx, targets)
+	if err != nil {
+		return err
+	}
+	owners := 0
+	if owner {
+		query := `SELECT COUNT(*) FROM members WHERE org_id = ? AND role = 'owner' AND status IN ('pending', 'active')`
+		if err := s.conn.GetContext(ctx, &owners, s.db.bind(query), s.run.Org); err != nil {
+			return fmt.Errorf("count the owners: %w", err)
+		}
+	}
+	for i := range cands {
+		c := &cands[i]
+		c.HeldBy = held[c.ObjectID]
+		if c.Here == nil {
+			continue
+		}
+		if c.HeldBy == "" {
+			c.HeldBy = held[c.Here.ID]
+		}
+		c.PassTo = pass[c.Here.ID]
+		c.Protected = c.Here.Role == roster.RoleOwner && c.Here.Status.Live() && owners <= 1
+	}
+	return nil
+}
+
+// heldBy returns, by object id and by our id, the run whose open held plan covers an object.
+func (s *Stage) heldBy(ctx context.Context, typ roster.ObjectType, objects, targets []string) (map[string]string, error) {
+	out := map[string]string{}
+	read := func(column string, ids []string) error {
+		for _, chunk := range chunks(ids) {
+			var rows []Ref
+			query := `SELECT a.` + column + ` AS of_id, r.id, '' AS name FROM runs r JOIN run_actions a ON a.run_id = r.id
+				WHERE r.org_id = ? AND r.connection_id = ? AND r.state = 'held' AND r.id <> ? AND a.state IN ('held', 'approved')
+				AND a.type = ? AND a.` + column + ` IN (?)`
+			if err := s.db.selectIn(ctx, s.conn, &rows, query, s.run.Org, s.run.Connection, s.run.ID, string(typ), chunk); err != nil {
+				return fmt.Errorf("read what is held: %w", err)
+			}
+			for _, r := range rows {
+				if r.Of != "" {
+					out[r.Of] = r.ID
+				}
+			}
+		}
+		return nil
+	}
+	if err := read("object_id", objects); err != nil {
+		return nil, err
+	}
+	return out, read("target_id", targets)
+}
+
+// otherScopes returns, for members, another connection whose link says that the person is in scope there.
+func (s *Stage) otherScopes(ctx context.Context, members []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, chunk := range chunks(members) {
+		var rows []Ref
+		query := `SELECT l.target_id AS of_id, l.connection_id AS id, c.name AS name FROM links l
+			JOIN connections c ON c.org_id = l.org_id AND c.id = l.connection_id
+			WHERE l.org_id = ? AND l.connection_id <> ? AND l.type = 'member' AND l.state = 'on' AND l.target_id IN (?)`
+		if err := s.db.selectIn(ctx, s.conn, &rows, query, s.run.Org, s.run.Connection, chunk); err != nil {
+			return nil, fmt.Errorf("read the other connections' links: %w", err)
+		}
+		for _, r := range rows {
+			out[r.Of] = r.Name
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,92 @@
+package reconcile
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rosterd/rosterd/internal/roster"
+)
+
+// sight is what one read says of a person: the snapshot, or a look.
+type sight struct {
+	state    roster.LinkState
+	silent   bool // the snapshot does not speak of them
+	there    *roster.WantedMember
+	stamp    int64
+	evidence []roster.Evidence
+}
+
+func (r Rules) snapshot(c *roster.MemberCandidate) sight {
+	at := r.readAt()
+	switch {
+	case c.There == nil:
+		return sight{state: roster.LinkGone, silent: true, stamp: c.SilenceStamp, evidence: []roster.Evidence{
+			r.saw(at, "absent from the assignment list and from every assigned group's list, all read whole")}}
+	case c.There.Enabled:
+		return sight{state: roster.LinkOn, there: c.There, stamp: c.There.Stamp, evidence: []roster.Evidence{
+			r.saw(at, inScope(c.There.Scope))}}
+	}
+	return sight{state: roster.LinkOff, there: c.There, stamp: c.There.Stamp, evidence: []roster.Evidence{
+		r.saw(at, r.disabled())}}
+}
+
+// second is what a look says. Its evidence says that it was one.
+func (r Rules) second(l *roster.Look) sight {
+	s := sight{there: l.There, stamp: l.Stamp}
+	text := ""
+	switch {
+	case !l.Found:
+		s.state, s.there, text = roster.LinkGone, nil, "no such person found by a second look"
+	case l.There != nil && !l.There.Enabled:
+		s.state, text = roster.LinkOff, r.disabled()+", by a second look"
+	case !l.InScope:
+		s.state, text = roster.LinkOff, "no assignment found by a second look"
+	default:
+		s.state, text = roster.LinkOn, "in scope, by a second look"
+	}
+	s.evidence = []roster.Evidence{r.saw(l.At, text)}
+	return s
+}
+
+func (r Rules) readAt() time.Time {
+	if r.ReadAt.IsZero() {
+		return r.Now
+	}
+	return r.ReadAt
+}
+
+func (r Rules) saw(at time.Time, text string) roster.Evidence {
+	return roster.Evidence{Source: r.Source, Time: at, Text: text}
+}
+
+func (r Rules) disabled() string {
+	if r.Source == "graph" {
+		return "accountEnabled is false"
+	}
+	return "the user or their assignment is switched off"
+}
+
+func inScope(scope string) string {
+	if scope == "" {
+		return "enabled and in scope"
+	}
+	return "enabled; in scope: " + scope
+}
+
+// pushed tells of the last push that spoke of a member.
+func pushed(m *roster.Member) []roster.Evidence {
+	if m.PushedAt.IsZero() {
+		return nil
+	}
+	return []roster.Evidence{{Source: "push", Time: m.PushedAt,
+		Text: fmt.Sprintf("last push at %s (active=%t here)", clock(m.PushedAt), m.Status.Live())}}
+}
+
+func pushedAt(t time.Time) []roster.Evidence {
+	if t.IsZero() {
+		return nil
+	}
+	return []roster.Evidence{{Source: "push", Time: t, Text: "last push at " + clock(t)}}
+}
+
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
