@@ -28,7 +28,7 @@ func TestGate(t *testing.T) {
 			req := httptest.NewRequest(http.MethodGet, url, nil)
 			req.Header.Set("Authorization", token)
 			before := passed
-			_, err := g.RoundTrip(req) //nolint:bodyclose // there is none
+			_, err := g.RoundTrip(req)
 			fault := want
 			if want == "" && refused {
 				fault = connectors.BadCredentials

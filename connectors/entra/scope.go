@@ -8,29 +8,29 @@ import (
 	"github.com/rosterd/rosterd/connectors"
 )
 
-// scope is who is in scope, as far as a pull knows: twenty bytes for each person, whatever the tenant's size.
+// scope is who is in scope, as far as a pull knows: some thirty bytes for each person, whatever the tenant's size.
 type scope struct {
-	people  map[uuid.UUID]uint32 // index of the reason
+	people  map[uuid.UUID]int // index of the reason
 	reasons []string
 }
 
 // direct is the index of the first reason.
-const direct = uint32(0)
+const direct = 0
 
 func newScope() *scope {
-	return &scope{people: map[uuid.UUID]uint32{}, reasons: []string{"assigned directly"}}
+	return &scope{people: map[uuid.UUID]int{}, reasons: []string{"assigned directly"}}
 }
 
 // through adds a reason and returns its index.
-func (s *scope) through(groupName string) uint32 {
+func (s *scope) through(groupName string) int {
 	s.reasons = append(s.reasons, throughGroup(groupName))
-	return uint32(len(s.reasons) - 1)
+	return len(s.reasons) - 1
 }
 
 func throughGroup(name string) string { return "through group " + name }
 
 // add puts a person in scope; the first reason stays.
-func (s *scope) add(person uuid.UUID, reason uint32) {
+func (s *scope) add(person uuid.UUID, reason int) {
 	if _, known := s.people[person]; !known {
 		s.people[person] = reason
 	}

@@ -29,6 +29,8 @@ type RunCause struct {
 	// Actions are the numbers of the run's actions that the changes carry out, one for each change; their states are
 	// written in the same transaction. 0: the change carries out none.
 	Actions []int64
+	// Reasons are the words for the changes' events, one for each.
+	Reasons []string
 	// After, if set, is written with the batch: the run as it stands now.
 	After *Run
 }
@@ -91,6 +93,13 @@ type MemberPatch struct {
 	Values  map[string]string
 	Status  Action // ActDeactivate, ActReactivate, ActRestore or "" for none
 	Link    *Link  // the link as it is to be kept after, if it changes
+}
+
+// MemberPass gives a member whom the cause's connection has lost to another connection that has them in scope. Where
+// there is none any more, nothing happens.
+type MemberPass struct {
+	ID      string
+	Version int64
 }
 
 // MemberInvite makes a local member, pending.
@@ -252,6 +261,7 @@ func (MemberCreate) change()      {}
 func (MemberEdit) change()        {}
 func (MemberDelete) change()      {}
 func (MemberPatch) change()       {}
+func (MemberPass) change()        {}
 func (MemberInvite) change()      {}
 func (MemberSetStatus) change()   {}
 func (MemberAdopt) change()       {}

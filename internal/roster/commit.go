@@ -39,6 +39,9 @@ func (r *Roster) commit(ctx context.Context, org string, cause Cause, changes []
 		}
 		outs = make([]Outcome, len(changes))
 		for i, c := range changes {
+			if run := cause.Run; run != nil && i < len(run.Reasons) {
+				b.cause.Reason = run.Reasons[i]
+			}
 			out, err := b.decide(ctx, c)
 			if err != nil {
 				return err
@@ -87,6 +90,8 @@ func (b *batch) decide(ctx context.Context, c Change) (Outcome, error) {
 		return b.deleteMember(ctx, c)
 	case MemberPatch:
 		return b.patchMember(ctx, c)
+	case MemberPass:
+		return b.passMember(c)
 	case MemberInvite:
 		return b.inviteMember(ctx, c)
 	case MemberSetStatus:
@@ -215,6 +220,8 @@ func (n *needs) add(c Change) {
 			n.userNames = append(n.userNames, Fold(v))
 		}
 		n.link(c.Link)
+	case MemberPass:
+		n.memberIDs = append(n.memberIDs, c.ID)
 	case MemberInvite:
 		n.userNames = append(n.userNames, Fold(c.Email))
 		n.emails = append(n.emails, Fold(c.Email))

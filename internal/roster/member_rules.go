@@ -440,6 +440,17 @@ func (b *batch) patchMember(ctx context.Context, c MemberPatch) (Outcome, error)
 	return memberDone(s, false), nil
 }
 
+func (b *batch) passMember(c MemberPass) (Outcome, error) {
+	s := b.members[c.ID]
+	if s == nil || s.was == nil || s.was.AsOf() != c.Version || s.now.Connection != b.cause.Connection {
+		return stale("the member")
+	}
+	if !b.passOn(s) {
+		return memberSame(s), nil
+	}
+	return memberDone(s, false), nil
+}
+
 func (b *batch) ownerText(connection string) string {
 	if connection == "" {
 		return "no connection"

@@ -229,7 +229,8 @@ func (db *DB) StartPlan(ctx context.Context, r *roster.Run) (int64, error) {
 	return last, err
 }
 
-// AddActions appends rows to a run's plan, if its lease still holds.
+// AddActions appends rows to a run's plan, or puts them in the place of those with the same number, if its lease still
+// holds.
 func (db *DB) AddActions(ctx context.Context, r *roster.Run, actions []roster.RunAction) error {
 	if len(actions) == 0 {
 		return nil
@@ -252,7 +253,7 @@ func (db *DB) AddActions(ctx context.Context, r *roster.Run, actions []roster.Ru
 			return err
 		}
 		return t.upsert(ctx, table{name: "run_actions", columns: `run_id, n, phase, kind, action, guard, type, target_id, object_id,
-			team_object, member_object, drift, state, note, applied_at, approved`}, rows)
+			team_object, member_object, drift, state, note, applied_at, approved`, key: "run_id, n"}, rows)
 	})
 }
 
@@ -440,4 +441,39 @@ func (db *DB) LatestRuns(ctx context.Context, org string) (map[string]roster.Run
 		held[r.Connection] = held[r.Connection] || r.State == roster.RunHeld
 	}
 	return latest, held, nil
+}
+
+// Linked counts the members that are linked to a connection.
+func (db *DB) Linked(ctx context.Context, org, connection string) (int, error) {
+	var n int
+	query := `SELECT COUNT(*) FROM links WHERE org_id = ? AND connection_id = ? AND type = 'member'`
+	if err := db.read.GetContext(ctx, &n, db.bind(query), org, connection); err != nil {
+		return 0, fmt.Errorf("count the links: %w", err)
+	}
+	return n, nil
+}
+
+// ResolveLinks returns our ids of a connection's objects, by object id.
+func (db *DB) ResolveLinks(ctx context.Context, org, connection string, typ roster.ObjectType, objects []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, chunk := range chunks(objects) {
+		var rows []Ref
+		query := `SELECT object_id AS of_id, target_id AS id, '' AS name FROM links
+			WHERE org_id = ? AND connection_id = ? AND type = ? AND object_id IN (?)`
+		if err := db.selectIn(ctx, db.read, &rows, query, org, connection, string(typ), chunk); err != nil {
+			return nil, fmt.Errorf("resolve links: %w", err)
+		}
+		for _, r := range rows {
+			out[r.Of] = r.ID
+		}
+	}
+	return out, nil
+}
+
+// FreeLeases ends the leases of a process that died. It is for a database with one process at a time, at its start.
+func (db *DB) FreeLeases(ctx context.Context) error {
+	if _, err := db.write.ExecContext(ctx, `UPDATE runs SET lease_until = 1 WHERE state = 'running'`); err != nil {
+		return fmt.Errorf("free the leases of a process that died: %w", err)
+	}
+	return nil
 }

@@ -172,8 +172,12 @@ func (s *Stage) PutLinks(ctx context.Context, links []PlannedLink) error {
 // PlannedLink is a link that a plan makes, moves or refreshes.
 type PlannedLink struct {
 	Link   roster.Link
-	Change string // "made", "moved", "seen"
+	Change string // "made", "moved", "adopted", "seen"
 	Reason string
+	Claim  bool  // the target is unclaimed, and becomes the connection's
+	Pass   bool  // the member passes on to another connection that has them in scope
+	Store  bool  // the link is to be written; false: only Pass
+	AsOf   int64 // the target's, for Pass
 }
 
 // Links returns a page of the planned links after a key, in order of type and object id.
@@ -307,7 +311,7 @@ func (s *Stage) fillLinked(ctx context.Context, cands []roster.MemberCandidate) 
 			objects = append(objects, cands[i].ObjectID)
 		}
 	}
-	links, err := s.linksOf(ctx, roster.TypeMember, objects)
+	links, err := s.LinksOf(ctx, roster.TypeMember, objects)
 	if err != nil {
 		return err
 	}
@@ -331,7 +335,8 @@ func (s *Stage) fillLinked(ctx context.Context, cands []roster.MemberCandidate) 
 	return nil
 }
 
-func (s *Stage) linksOf(ctx context.Context, typ roster.ObjectType, objects []string) (map[string]*roster.Link, error) {
+// LinksOf returns the stored links of the connection's objects, by object id.
+func (s *Stage) LinksOf(ctx context.Context, typ roster.ObjectType, objects []string) (map[string]*roster.Link, error) {
 	out := map[string]*roster.Link{}
 	for _, chunk := range chunks(objects) {
 		var rows []linkRow
@@ -385,6 +390,9 @@ func (s *Stage) fillMatches(ctx context.Context, cands []roster.MemberCandidate)
 		}
 		objects = append(objects, c.There.ObjectID)
 		names = append(names, roster.Fold(c.There.UserName()))
+		if c.Here != nil && c.Here.Status == roster.Deleted {
+			names = append(names, roster.Fold(c.Here.UserName()))
+		}
 		if e := roster.Fold(c.There.Values[roster.AttrWorkEmail]); e != "" {
 			emails = append(emails, e)
 		}
@@ -432,6 +440,9 @@ func pickMatches(c *roster.MemberCandidate, all []roster.Match, byName, byEmail,
 	pick(byExternal[c.There.ObjectID], func(m *roster.Match) { m.ByExternalID = true })
 	if k := roster.Fold(c.There.UserName()); k != "" {
 		pick(byName[k], func(m *roster.Match) { m.ByUserName = true })
+	}
+	if c.Here != nil && c.Here.Status == roster.Deleted { // a restore must see who has the name now
+		pick(byName[roster.Fold(c.Here.UserName())], func(*roster.Match) {})
 	}
 	if k := roster.Fold(c.There.Values[roster.AttrWorkEmail]); k != "" {
 		pick(byEmail[k], func(m *roster.Match) { m.ByEmail = true })
@@ -491,6 +502,9 @@ func (s *Stage) fillAround(ctx context.Context, cands []roster.MemberCandidate) 
 			targets = append(targets, c.Here.ID)
 			owner = owner || c.Here.Role == roster.RoleOwner
 		}
+		for j := range c.Matches {
+			owner = owner || c.Matches[j].Member.Role == roster.RoleOwner
+		}
 	}
 	held, err := s.heldBy(ctx, roster.TypeMember, objects, targets)
 	if err != nil {
@@ -507,17 +521,23 @@ func (s *Stage) fillAround(ctx context.Context, cands []roster.MemberCandidate) 
 			return fmt.Errorf("count the owners: %w", err)
 		}
 	}
+	last := func(m *roster.Member) bool { return m.Role == roster.RoleOwner && m.Status.Live() && owners <= 1 }
 	for i := range cands {
 		c := &cands[i]
 		c.HeldBy = held[c.ObjectID]
+		for j := range c.Matches {
+			c.Matches[j].Protected = last(&c.Matches[j].Member)
+		}
 		if c.Here == nil {
 			continue
 		}
 		if c.HeldBy == "" {
 			c.HeldBy = held[c.Here.ID]
 		}
-		c.PassTo = pass[c.Here.ID]
-		c.Protected = c.Here.Role == roster.RoleOwner && c.Here.Status.Live() && owners <= 1
+		if c.Here.Connection == s.run.Connection {
+			c.PassTo = pass[c.Here.ID]
+		}
+		c.Protected = last(c.Here)
 	}
 	return nil
 }
@@ -553,14 +573,12 @@ func (s *Stage) otherScopes(ctx context.Context, members []string) (map[string]s
 	out := map[string]string{}
 	for _, chunk := range chunks(members) {
 		var rows []Ref
-		query := `SELECT l.target_id AS of_id, l.connection_id AS id, c.name AS name FROM links l
-			JOIN connections c ON c.org_id = l.org_id AND c.id = l.connection_id
-			WHERE l.org_id = ? AND l.connection_id <> ? AND l.type = 'member' AND l.state = 'on' AND l.target_id IN (?)`
+		query := `SELECT l.target_id AS of_id, l.connection_id AS id, '' AS name FROM links l WHERE l.org_id = ? AND l.connection_id <> ? AND l.type = 'member' AND l.state = 'on' AND l.target_id IN (?)`
 		if err := s.db.selectIn(ctx, s.conn, &rows, query, s.run.Org, s.run.Connection, chunk); err != nil {
 			return nil, fmt.Errorf("read the other connections' links: %w", err)
 		}
 		for _, r := range rows {
-			out[r.Of] = r.Name
+			out[r.Of] = r.ID
 		}
 	}
 	return out, nil

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rosterd/rosterd/internal/roster"
@@ -89,7 +90,7 @@ func (s *Stage) FillTeams(ctx context.Context, cands []roster.TeamCandidate) err
 			}
 		}
 	}
-	links, err := s.linksOf(ctx, roster.TypeTeam, objects)
+	links, err := s.LinksOf(ctx, roster.TypeTeam, objects)
 	if err != nil {
 		return err
 	}
@@ -254,6 +255,7 @@ type membershipCandidateRow struct {
 	TeamStatus   *string `db:"team_status"`
 	MemberStatus *string `db:"member_status"`
 	Linked       bool    `db:"linked"`
+	TeamPlanned  bool    `db:"team_planned"`
 	Present      *bool   `db:"present"`
 	Version      *int64  `db:"version"`
 	Seq          *int64  `db:"seq"`
@@ -275,6 +277,9 @@ func (r *membershipCandidateRow) candidate(org string, there bool) roster.Member
 		TeamOwner: value(r.TeamOwner), TeamStatus: roster.Status(value(r.TeamStatus)), MemberStatus: roster.Status(value(r.MemberStatus)),
 		MemberLinked: r.Linked,
 	}
+	if r.TeamPlanned {
+		c.TeamPlan = &roster.PlannedFor{Kind: roster.LinkKind}
+	}
 	if r.Version != nil {
 		c.Row = &roster.Membership{
 			Org: org, TeamID: c.TeamID, MemberID: c.MemberID, Present: value(r.Present), Version: *r.Version, Seq: value(r.Seq),
@@ -290,7 +295,7 @@ func (s *Stage) MissingMemberships(ctx context.Context, afterTeam, afterMember s
 	query := `SELECT sm.group_id AS team_object, sm.object_id AS member_object, sm.stamp, u.enabled, t.id AS team_id, m.id AS member_id,
 			COALESCE(t.display_name, g.display_name) AS team_name, COALESCE(m.user_name, u.user_name) AS user_name, t.connection_id AS team_owner,
 			t.status AS team_status, m.status AS member_status,
-			(pm.target_id IS NOT NULL OR lm.target_id IS NOT NULL) AS linked, ms.present, ms.version, ms.seq, ms.pushed_at
+			(pm.target_id IS NOT NULL OR lm.target_id IS NOT NULL) AS linked, (pt.target_id IS NOT NULL) AS team_planned, ms.present, ms.version, ms.seq, ms.pushed_at
 		FROM stage_members sm
 		JOIN stage_groups g ON g.run_id = sm.run_id AND g.object_id = sm.group_id
 		JOIN stage_users u ON u.run_id = sm.run_id AND u.object_id = sm.object_id` +
@@ -311,7 +316,7 @@ func (s *Stage) ExtraMemberships(ctx context.Context, afterTeam, afterMember str
 	query := `SELECT g.object_id AS team_object, COALESCE(pm.object_id, lm.object_id, '') AS member_object, g.stamp,
 			COALESCE(u.enabled, FALSE) AS enabled, t.id AS team_id, m.id AS member_id, t.display_name AS team_name, m.user_name,
 			t.connection_id AS team_owner, t.status AS team_status, m.status AS member_status,
-			(pm.object_id IS NOT NULL OR lm.object_id IS NOT NULL) AS linked, ms.present, ms.version, ms.seq, ms.pushed_at
+			(pm.object_id IS NOT NULL OR lm.object_id IS NOT NULL) AS linked, (pt.target_id IS NOT NULL) AS team_planned, ms.present, ms.version, ms.seq, ms.pushed_at
 		FROM stage_groups g` + strings.Replace(linkedEnds, "JOIN_TEAMS", "JOIN", 1) + `
 		JOIN memberships ms ON ms.org_id = t.org_id AND ms.team_id = t.id AND ms.present = TRUE
 		JOIN members m ON m.org_id = ms.org_id AND m.id = ms.member_id
@@ -344,8 +349,19 @@ func (s *Stage) memberships(ctx context.Context, there bool, query string, args 
 	if err != nil {
 		return nil, err
 	}
+	var teams []string
 	for i := range out {
-		out[i].HeldBy = held[pairs[i]]
+		if out[i].TeamID != "" && !there {
+			teams = append(teams, out[i].TeamID)
+		}
+	}
+	slices.Sort(teams)
+	sizes, err := s.TeamSizes(ctx, slices.Compact(teams))
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i].HeldBy, out[i].TeamMembers = held[pairs[i]], sizes[out[i].TeamID]
 	}
 	return out, nil
 }
@@ -379,7 +395,9 @@ func (s *Stage) fillPlanned(ctx context.Context, cands []roster.MembershipCandid
 		}
 	}
 	for i := range cands {
-		cands[i].TeamPlan = planned["team"+cands[i].TeamObject]
+		if p := planned["team"+cands[i].TeamObject]; p != nil {
+			cands[i].TeamPlan = p
+		}
 		cands[i].MemberPlan = planned["member"+cands[i].MemberObject]
 	}
 	return nil

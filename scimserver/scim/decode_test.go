@@ -54,6 +54,7 @@ func TestDecodeUserIsTolerant(t *testing.T) {
 		"same name twice, last in order":  {`{"title":"small","Title":"capital"}`, `{"title":"small"}`},
 		"text at its limit":               {`{"userName":"` + strings.Repeat("x", scim.KeyMaxBytes) + `"}`, `{"userName":"` + strings.Repeat("x", scim.KeyMaxBytes) + `"}`},
 		"a surrogate pair":                {`{"title":"\ud83d\ude00"}`, `{"title":"😀"}`},
+		"the deepest allowed":             {`{"userName":"a","x":` + strings.Repeat("[", scim.MaxDepth-1) + strings.Repeat("]", scim.MaxDepth-1) + `}`, `{"userName":"a"}`},
 		"a byte order mark":               {"\ufeff" + `{"title":"x"}`, `{"title":"x"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,6 +76,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"two documents":              {`{"userName":"a"}{}`, "invalidSyntax"},
 		"a depth bomb of lists":      {strings.Repeat("[", 100_000), "invalidSyntax"},
 		"a depth bomb of objects":    {strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_000), "invalidSyntax"},
+		"one level too deep":         {strings.Repeat(`{"a":`, scim.MaxDepth+1) + "1" + strings.Repeat("}", scim.MaxDepth+1), "invalidSyntax"},
 		"a NUL":                      {`{"userName":"a\u0000"}`, "invalidValue"},
 		"invalid UTF-8":              {"{\"userName\":\"a\xff\"}", "invalidValue"},
 		"half a surrogate pair":      {`{"userName":"\ud83d"}`, "invalidValue"},

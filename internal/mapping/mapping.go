@@ -1,0 +1,94 @@
+// Package mapping turns what an identity provider says of a person or group into the member or team that is wanted. It
+// is pure.
+package mapping
+
+import (
+	"encoding/hex"
+	"sort"
+
+	"github.com/rosterd/rosterd/connectors"
+	"github.com/rosterd/rosterd/internal/roster"
+)
+
+// Mapping says which attribute of the IdP's record each managed attribute is taken from.
+type Mapping struct {
+	Member map[string]string // our attribute path to the IdP's attribute
+	Team   map[string]string // displayName and externalId; ObjectID stands for the object's id
+}
+
+// ObjectID is the IdP's object id as a mapping's source.
+const ObjectID = "objectId"
+
+// Entra returns the mapping of the tables "User Attribute Mappings" and "Group Attribute Mappings" that an Entra
+// application is set up with; a user's externalId is not among them.
+func Entra() Mapping {
+	return Mapping{
+		Member: map[string]string{
+			roster.AttrUserName:    "userPrincipalName",
+			roster.AttrWorkEmail:   "mail",
+			roster.AttrDisplayName: "displayName",
+			roster.AttrGivenName:   "givenName",
+			roster.AttrFamilyName:  "surname",
+		},
+		Team: map[string]string{roster.AttrDisplayName: "displayName", roster.AttrExternalID: ObjectID},
+	}
+}
+
+// Managed returns the attribute paths that the mapping writes, sorted.
+func (m Mapping) Managed() []string {
+	out := make([]string, 0, len(m.Member))
+	for path := range m.Member {
+		out = append(out, path)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Lines says for each managed attribute where it comes from, in words for a person.
+func (m Mapping) Lines() map[string]string {
+	out := make(map[string]string, len(m.Member))
+	for path, source := range m.Member {
+		out[path] = path + " <- " + source
+	}
+	return out
+}
+
+// Fingerprint digests the mapping: runs after a change of it are guarded as first ones.
+func (m Mapping) Fingerprint() string {
+	all := map[string]string{}
+	for k, v := range m.Member {
+		all["member "+k] = v
+	}
+	for k, v := range m.Team {
+		all["team "+k] = v
+	}
+	return hex.EncodeToString(roster.Fingerprint(all))
+}
+
+// ToMember maps a person. Every managed attribute is there, empty where the IdP has none.
+func (m Mapping) ToMember(u *connectors.User, at connectors.Stamp) roster.WantedMember {
+	w := roster.WantedMember{
+		ObjectID: u.ObjectID, Enabled: u.Enabled, Stamp: int64(at), Scope: u.Scope, Values: make(map[string]string, len(m.Member)),
+	}
+	for path, source := range m.Member {
+		if source == ObjectID {
+			w.Values[path] = u.ObjectID
+			continue
+		}
+		w.Values[path] = u.Attributes[source]
+	}
+	return w
+}
+
+// ToTeam maps a group.
+func (m Mapping) ToTeam(g *connectors.Group, at connectors.Stamp) roster.WantedTeam {
+	value := func(path string) string {
+		if m.Team[path] == ObjectID {
+			return g.ObjectID
+		}
+		return g.Attributes[m.Team[path]]
+	}
+	return roster.WantedTeam{
+		ObjectID: g.ObjectID, DisplayName: value(roster.AttrDisplayName), ExternalID: value(roster.AttrExternalID), Stamp: int64(at),
+	}
+}

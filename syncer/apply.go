@@ -1,0 +1,309 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/store"
+	"github.com/rosterd/rosterd/reconcile"
+)
+
+// cause is what the run's commits carry.
+func (w *worker) cause() roster.Cause {
+	return roster.Cause{
+		Actor:  roster.Actor{Kind: roster.ActorRun, ID: w.run.ID, Name: w.conn.Name},
+		Reason: "run " + w.run.ID, Connection: w.conn.ID, By: roster.ByRun,
+	}
+}
+
+// applyLinks makes, moves and refreshes links. They are no drift: they are made before anything else, and are events.
+func (w *worker) applyLinks(ctx context.Context, stage *store.Stage) error {
+	w.note(func(r *roster.Run) { r.Phase = "link" })
+	afterType, after := "", ""
+	for {
+		links, err := stage.Links(ctx, afterType, after, w.cfg.Batch)
+		if err != nil {
+			return err
+		}
+		if len(links) == 0 {
+			return nil
+		}
+		cause := w.cause()
+		cause.Run = &roster.RunCause{ID: w.run.ID, Fence: w.run.Fence}
+		var changes []roster.Change
+		add := func(c roster.Change, reason string) {
+			changes = append(changes, c)
+			cause.Run.Reasons = append(cause.Run.Reasons, reason)
+		}
+		for _, l := range links {
+			if l.Change == string(reconcile.LinkAdopted) {
+				add(roster.MemberAdopt{ID: l.Link.TargetID, Connection: w.conn.ID, ByPolicy: true}, l.Reason)
+			}
+			if l.Store {
+				set := roster.LinkSet{Link: l.Link, Claim: l.Claim, Reason: l.Reason}
+				if l.Change != string(reconcile.LinkSeen) {
+					set.Event = l.Change
+				}
+				add(set, l.Reason)
+			}
+			if l.Pass {
+				add(roster.MemberPass{ID: l.Link.TargetID, Version: l.AsOf}, l.Reason)
+			}
+		}
+		outs, err := w.cfg.Roster.Commit(ctx, w.run.Org, cause, changes)
+		if err != nil {
+			return err
+		}
+		for i, out := range outs {
+			if out.Err != nil {
+				w.unapplied++
+				w.log.Warn("a link was not made", "change", fmt.Sprintf("%T", changes[i]), "error", out.Err.Message)
+			}
+		}
+		last := links[len(links)-1].Link
+		afterType, after = string(last.Type), last.ObjectID
+		if err := w.safePoint(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// safePoint is where a run may stop: between two commits.
+func (w *worker) safePoint(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// apply carries out the run's actions of one state, in order, in batches of one commit each.
+func (w *worker) apply(ctx context.Context, state roster.ActionState) error {
+	w.note(func(r *roster.Run) { r.Phase = "apply" })
+	var pos store.ActionPos
+	for {
+		// Two more than a batch: the actions on one object stand together and must not be parted.
+		actions, err := w.cfg.Store.Actions(ctx, w.run.ID, pos, w.cfg.Batch+2, state)
+		if err != nil {
+			return err
+		}
+		if len(actions) == 0 {
+			return nil
+		}
+		actions = cut(actions, w.cfg.Batch)
+		if err := w.applyBatch(ctx, actions); err != nil {
+			return err
+		}
+		last := actions[len(actions)-1]
+		pos = store.ActionPos{Phase: last.Phase, N: last.N}
+		if err := w.safePoint(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// cut shortens a page to a batch that ends between two objects, and before the phase that adds memberships: their ends
+// may be made just before it.
+func cut(actions []roster.RunAction, batch int) []roster.RunAction {
+	adds := func(a *roster.RunAction) bool { return a.Drift.Action == roster.ActAdd }
+	for i := 1; i < len(actions); i++ {
+		if adds(&actions[i]) && !adds(&actions[i-1]) {
+			actions = actions[:i]
+		}
+	}
+	if len(actions) <= batch {
+		return actions
+	}
+	n := batch
+	for n > 1 && actions[n].Drift.Subject.ObjectID == actions[n-1].Drift.Subject.ObjectID {
+		n--
+	}
+	return actions[:n]
+}
+
+// applyBatch commits one batch; the actions' states are written in the same transaction.
+func (w *worker) applyBatch(ctx context.Context, actions []roster.RunAction) error {
+	ends, err := w.resolveEnds(ctx, actions)
+	if err != nil {
+		return err
+	}
+	cause := w.cause()
+	cause.Run = &roster.RunCause{ID: w.run.ID, Fence: w.run.Fence}
+	var changes []roster.Change
+	for i := range actions {
+		c := change(&actions[i].Drift, ends)
+		if c == nil {
+			c = roster.MembershipSet{} // an end is missing: the commit calls it stale and says so
+		}
+		changes = append(changes, c)
+		cause.Run.Actions = append(cause.Run.Actions, actions[i].N)
+		cause.Run.Reasons = append(cause.Run.Reasons, string(actions[i].Drift.Kind)+": "+actions[i].Drift.Reason)
+	}
+	outs, err := w.cfg.Roster.Commit(ctx, w.run.Org, cause, changes)
+	if err != nil {
+		return err
+	}
+	applied := 0
+	for i, out := range outs {
+		switch out.Result {
+		case roster.Applied:
+			applied++
+		case roster.Refused, roster.Stale:
+			w.unapplied++
+			w.log.Info("an action was not applied", "kind", actions[i].Drift.Kind, "subject", actions[i].Drift.Subject.ID, "why", out.Err.Message)
+		case roster.Unchanged:
+		}
+	}
+	w.note(func(r *roster.Run) { r.Applied += applied })
+	return nil
+}
+
+// ends resolves the IdP's ids of memberships' ends that were made or linked by this run.
+type ends struct{ teams, members map[string]string }
+
+func (w *worker) resolveEnds(ctx context.Context, actions []roster.RunAction) (ends, error) {
+	var teams, members []string
+	for i := range actions {
+		d := &actions[i].Drift
+		if d.Subject.Type == roster.TypeMembership {
+			teams, members = append(teams, d.TeamObject), append(members, d.MemberObject)
+		}
+	}
+	var e ends
+	var err error
+	if e.teams, err = w.cfg.Store.ResolveLinks(ctx, w.run.Org, w.conn.ID, roster.TypeTeam, teams); err != nil {
+		return e, err
+	}
+	e.members, err = w.cfg.Store.ResolveLinks(ctx, w.run.Org, w.conn.ID, roster.TypeMember, members)
+	return e, err
+}
+
+// change turns a drift's action into the change that carries it out; nil where an end of a membership is not there.
+func change(d *roster.Drift, e ends) roster.Change {
+	switch d.Subject.Type {
+	case roster.TypeMember:
+		return memberChange(d)
+	case roster.TypeTeam:
+		return teamChange(d)
+	}
+	team, member := d.TeamID, d.MemberID
+	if team == "" {
+		team = e.teams[d.TeamObject]
+	}
+	if member == "" {
+		member = e.members[d.MemberObject]
+	}
+	if team == "" || member == "" {
+		return nil
+	}
+	return roster.MembershipSet{TeamID: team, MemberID: member, Present: d.Action == roster.ActAdd, Version: d.Version}
+}
+
+func memberChange(d *roster.Drift) roster.Change {
+	if d.Action == roster.ActCreate {
+		attrs := roster.Attributes{}
+		for path, v := range d.Values {
+			attrs.Set(path, v)
+		}
+		return roster.MemberCreate{Attributes: attrs, Active: true, Link: d.Link}
+	}
+	p := roster.MemberPatch{ID: d.Subject.ID, Version: d.Version, Values: d.Values, Link: d.Link}
+	if d.Action != roster.ActUpdate {
+		p.Status = d.Action
+	}
+	return p
+}
+
+func teamChange(d *roster.Drift) roster.Change {
+	switch d.Action {
+	case roster.ActCreate:
+		return roster.TeamCreate{DisplayName: d.Values[roster.AttrDisplayName], ExternalID: d.Values[roster.AttrExternalID], Link: d.Link}
+	case roster.ActDelete:
+		return roster.TeamDelete{ID: d.Subject.ID, Version: d.Version, Link: d.Link}
+	case roster.ActRestore:
+		return roster.TeamRestore{ID: d.Subject.ID, Version: d.Version, Values: d.Values, Link: d.Link}
+	}
+	e := roster.TeamEdit{ID: d.Subject.ID, Version: d.Version, Link: d.Link}
+	if v, ok := d.Values[roster.AttrDisplayName]; ok {
+		e.DisplayName = &v
+	}
+	if v, ok := d.Values[roster.AttrExternalID]; ok {
+		e.ExternalID = &v
+	}
+	return e
+}
+
+// applyApproved applies what was approved of a held plan: only the actions that still hold, which the IdP is asked for
+// once more.
+func (w *worker) applyApproved(ctx context.Context) error {
+	w.next = 0
+	var pos store.ActionPos
+	lists := map[string]map[string]bool{}
+	for {
+		actions, err := w.cfg.Store.Actions(ctx, w.run.ID, pos, w.cfg.Batch, roster.ActionApproved)
+		if err != nil {
+			return err
+		}
+		if len(actions) == 0 {
+			break
+		}
+		var gone []roster.RunAction
+		for _, a := range actions {
+			why, err := w.recheck(ctx, &a.Drift, lists)
+			if err != nil {
+				return err
+			}
+			if why != "" {
+				a.State, a.Note = roster.ActionSkipped, why
+				gone = append(gone, a)
+				w.unapplied++
+			}
+		}
+		if err := w.cfg.Store.AddActions(ctx, w.run, gone); err != nil {
+			return err
+		}
+		last := actions[len(actions)-1]
+		pos = store.ActionPos{Phase: last.Phase, N: last.N}
+	}
+	if err := w.apply(ctx, roster.ActionApproved); err != nil {
+		return err
+	}
+	return w.end(ctx)
+}
+
+// recheck asks the IdP whether an approved action still holds; it returns why it doesn't, or "". What can't be asked any
+// more, since the looks are used up, rests on the versions that the commit compares.
+func (w *worker) recheck(ctx context.Context, d *roster.Drift, lists map[string]map[string]bool) (string, error) {
+	switch {
+	case d.Subject.Type == roster.TypeMember && d.Subject.ObjectID != "" && d.Action != roster.ActUpdate:
+		look, err := w.lookAtPerson(ctx, d.Subject.ObjectID)
+		if err != nil || look == nil {
+			return "", err
+		}
+		on := look.InScope && look.There != nil && look.There.Enabled
+		if removes := d.Action == roster.ActDeactivate; on == removes {
+			return fmt.Sprintf("it does not hold any more: in scope and enabled there is %t now", on), nil
+		}
+	case d.Subject.Type == roster.TypeTeam && d.Subject.ObjectID != "" && d.Action == roster.ActDelete:
+		look, err := w.lookAtTeam(ctx, d.Subject.ObjectID)
+		if err != nil || look == nil {
+			return "", err
+		}
+		if look.InScope {
+			return "it does not hold any more: the group is in scope now", nil
+		}
+	case d.Subject.Type == roster.TypeMembership && d.TeamObject != "" && d.MemberObject != "":
+		if _, ok := lists[d.TeamObject]; !ok {
+			holds, at, err := w.lookAtList(ctx, d.TeamObject)
+			if err != nil || at == nil {
+				return "", err
+			}
+			lists[d.TeamObject] = holds
+		}
+		if holds := lists[d.TeamObject][strings.ToLower(d.MemberObject)]; holds != (d.Action == roster.ActAdd) {
+			return fmt.Sprintf("it does not hold any more: the group's list has them is %t now", holds), nil
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,194 @@
+package syncer
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/rosterd/rosterd/connectors"
+	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/store"
+)
+
+// looksLeft reports whether another second look may be made.
+func (w *worker) looksLeft() bool { return w.looks < w.cfg.Looks }
+
+// look counts a second look and returns what makes it, or nil where none can be made.
+func (w *worker) look() connectors.OneReader {
+	one, ok := w.source.Reader.(connectors.OneReader)
+	if !ok || !w.looksLeft() {
+		return nil
+	}
+	w.looks++
+	return one
+}
+
+// missed notes, once for each cause, that a look could not be made; what was to be looked at is listed and waits. It
+// returns an error only where the run cannot go on.
+func (w *worker) missed(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	text := "the run's limit of second looks is used up: what is left waits for the next run"
+	if err != nil {
+		text = what + ": " + explain(err)
+	}
+	const most = 20
+	if len(w.incomplete) < most {
+		for _, t := range w.incomplete {
+			if t == text {
+				return nil
+			}
+		}
+		w.incomplete = append(w.incomplete, text)
+	}
+	return nil
+}
+
+// stamp reads the commit sequence and the time before a look.
+func (w *worker) stamp(ctx context.Context) (int64, time.Time, error) {
+	n, err := w.cfg.Store.Stamp(ctx)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	now, err := w.cfg.Store.Now(ctx)
+	return n, now, err
+}
+
+// lookAtPerson reads one person, and whether they are in scope now. It returns nil where no look is left.
+func (w *worker) lookAtPerson(ctx context.Context, objectID string) (*roster.Look, error) {
+	one := w.look()
+	if one == nil {
+		return nil, nil //nolint:nilnil // no look is left: said in the comment
+	}
+	stamp, at, err := w.stamp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := one.Person(ctx, objectID)
+	if err != nil {
+		return nil, err
+	}
+	l := &roster.Look{Stamp: stamp, At: at, Found: p.User != nil, InScope: p.InScope}
+	if p.User != nil {
+		wanted := w.source.Mapping.ToMember(p.User, connectors.Stamp(stamp))
+		l.There = &wanted
+	}
+	return l, nil
+}
+
+// lookUpMember looks a stored member without a link up by userName and work email, and fills what was found into the
+// candidate. It reports false where no look-up could be made.
+func (w *worker) lookUpMember(ctx context.Context, stage *store.Stage, c *roster.MemberCandidate) (bool, error) {
+	one := w.look()
+	if one == nil {
+		return false, w.missed(ctx, "", nil)
+	}
+	stamp, at, err := w.stamp(ctx)
+	if err != nil {
+		return false, err
+	}
+	users, err := one.FindUsers(ctx, c.Here.UserName(), c.Here.Email())
+	if err != nil {
+		return false, w.missed(ctx, "look up a member without a link", err)
+	}
+	switch len(users) {
+	case 0:
+		c.Look = &roster.Look{Stamp: stamp, At: at}
+		return true, nil
+	case 1:
+	default:
+		c.Look = &roster.Look{Stamp: stamp, At: at, Found: true}
+		return true, nil
+	}
+	look, err := w.lookAtPerson(ctx, users[0].ObjectID)
+	if err != nil || look == nil {
+		return false, w.missed(ctx, "look up a member without a link", err)
+	}
+	wanted := w.source.Mapping.ToMember(&users[0], connectors.Stamp(stamp))
+	links, err := stage.LinksOf(ctx, roster.TypeMember, []string{users[0].ObjectID})
+	if err != nil {
+		return false, err
+	}
+	c.ObjectID, c.There, c.Look, c.Link = users[0].ObjectID, &wanted, look, links[users[0].ObjectID]
+	return true, nil
+}
+
+func (w *worker) lookAtTeam(ctx context.Context, objectID string) (*roster.TeamLook, error) {
+	one := w.look()
+	if one == nil {
+		return nil, nil //nolint:nilnil // no look is left
+	}
+	stamp, at, err := w.stamp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := one.Team(ctx, objectID)
+	if err != nil {
+		return nil, err
+	}
+	l := &roster.TeamLook{Stamp: stamp, At: at, Found: t.Group != nil, InScope: t.InScope}
+	if t.Group != nil {
+		wanted := w.source.Mapping.ToTeam(t.Group, connectors.Stamp(stamp))
+		l.There = &wanted
+	}
+	return l, nil
+}
+
+// lookUpTeam looks a stored team without a link up by name and fills what was found into the candidate; its Look stays
+// nil where no look-up could be made.
+func (w *worker) lookUpTeam(ctx context.Context, stage *store.Stage, c *roster.TeamCandidate) error {
+	one := w.look()
+	if one == nil {
+		return nil
+	}
+	stamp, at, err := w.stamp(ctx)
+	if err != nil {
+		return err
+	}
+	groups, err := one.FindGroups(ctx, c.Here.DisplayName)
+	if err != nil {
+		return err
+	}
+	switch len(groups) {
+	case 0:
+		c.Look = &roster.TeamLook{Stamp: stamp, At: at}
+		return nil
+	case 1:
+	default:
+		c.Look = &roster.TeamLook{Stamp: stamp, At: at, Found: true}
+		return nil
+	}
+	look, err := w.lookAtTeam(ctx, groups[0].ObjectID)
+	if err != nil || look == nil {
+		return err
+	}
+	wanted := w.source.Mapping.ToTeam(&groups[0], connectors.Stamp(stamp))
+	links, err := stage.LinksOf(ctx, roster.TypeTeam, []string{groups[0].ObjectID})
+	if err != nil {
+		return err
+	}
+	c.ObjectID, c.There, c.Look, c.Link = groups[0].ObjectID, &wanted, look, links[groups[0].ObjectID]
+	return nil
+}
+
+// lookAtList reads one group's list again. It returns a nil mark where no look is left.
+func (w *worker) lookAtList(ctx context.Context, group string) (map[string]bool, *roster.MembershipCandidate, error) {
+	one := w.look()
+	if one == nil {
+		return nil, nil, nil
+	}
+	stamp, at, err := w.stamp(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	ids, err := one.GroupMembers(ctx, group)
+	if err != nil {
+		return nil, nil, err
+	}
+	holds := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		holds[strings.ToLower(id)] = true
+	}
+	return holds, &roster.MembershipCandidate{LookStamp: stamp, LookAt: at}, nil
+}

@@ -1,0 +1,266 @@
+package syncer
+
+import (
+	"context"
+	"strings"
+
+	"github.com/rosterd/rosterd/connectors"
+	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/store"
+	"github.com/rosterd/rosterd/reconcile"
+)
+
+// planPage is how many candidates are judged at a time: memory stays flat with the size of the tenant.
+const planPage = 1000
+
+// plan judges every candidate and writes the run's actions.
+func (w *worker) plan(ctx context.Context, stage *store.Stage) error {
+	w.note(func(r *roster.Run) { r.Phase = "plan" })
+	now, err := w.cfg.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	w.rules.Connection, w.rules.Name, w.rules.Source = w.conn.ID, w.conn.Name, w.source.Evidence
+	w.rules.Now, w.rules.ReadAt, w.rules.Settle = now, w.run.StartedAt, w.conn.Settle
+	w.rules.Managed, w.rules.AdoptLocal = w.conn.Managed, w.conn.AdoptLocal
+	for _, step := range []func(context.Context, *store.Stage) error{
+		w.planMembers, w.planUnlinkedMembers, w.planTeams, w.planMemberships,
+	} {
+		if err := step(ctx, stage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// page gathers what a page of decisions comes to.
+type page struct {
+	actions []roster.RunAction
+	links   []store.PlannedLink
+}
+
+// take adds a decision to a page.
+func (w *worker) take(p *page, d reconcile.Decision) {
+	for _, drift := range d.Drifts {
+		w.next++
+		a := roster.RunAction{Run: w.run.ID, N: w.next, Phase: reconcile.Phase(drift), Drift: drift, State: roster.ActionPlanned}
+		if drift.Action == roster.ActNone {
+			a.State = roster.ActionListed
+		}
+		w.pulled.waiting = w.pulled.waiting || drift.AlwaysHeld != "" || drift.Waits != ""
+		w.counts.Add(drift)
+		p.actions = append(p.actions, a)
+	}
+	if d.Link == nil && d.Pass == "" {
+		return
+	}
+	l := store.PlannedLink{Change: string(d.LinkChange), Reason: d.LinkReason, Claim: d.Claim, Pass: d.Pass != "", Store: d.Link != nil}
+	if d.Link != nil {
+		l.Link = *d.Link
+	}
+	if l.Pass && len(d.Drifts) > 0 {
+		l.AsOf = d.Drifts[0].Version
+		if d.Link == nil {
+			l.Link = roster.Link{Type: roster.TypeMember, ObjectID: d.Drifts[0].Subject.ObjectID, TargetID: d.Drifts[0].Subject.ID}
+		}
+	}
+	if d.LinkChange == reconcile.LinkMade && l.Link.Type == roster.TypeMember {
+		w.pulled.linked++
+	}
+	p.links = append(p.links, l)
+}
+
+func (w *worker) write(ctx context.Context, stage *store.Stage, p *page) error {
+	if err := stage.PutLinks(ctx, p.links); err != nil {
+		return err
+	}
+	return w.cfg.Store.AddActions(ctx, w.run, p.actions)
+}
+
+func (w *worker) planMembers(ctx context.Context, stage *store.Stage) error {
+	for _, read := range []func(context.Context, string, int) ([]roster.MemberCandidate, error){stage.Members, stage.SilentMembers} {
+		for after := ""; ; {
+			cands, err := read(ctx, after, planPage)
+			if err != nil {
+				return err
+			}
+			var p page
+			for i := range cands {
+				d, err := w.judgeMember(ctx, &cands[i])
+				if err != nil {
+					return err
+				}
+				w.take(&p, d)
+			}
+			if err := w.write(ctx, stage, &p); err != nil {
+				return err
+			}
+			if len(cands) < planPage {
+				break
+			}
+			after = cands[len(cands)-1].ObjectID
+		}
+	}
+	return nil
+}
+
+// judgeMember judges one person, with a second look where the rules ask for one.
+func (w *worker) judgeMember(ctx context.Context, c *roster.MemberCandidate) (reconcile.Decision, error) {
+	c.SilenceStamp = int64(w.pulled.began)
+	d := w.rules.Member(*c)
+	if !d.Look {
+		return d, nil
+	}
+	look, err := w.lookAtPerson(ctx, c.ObjectID)
+	if err != nil || look == nil {
+		return d, w.missed(ctx, "a second look at "+c.ObjectID, err)
+	}
+	c.Look = look
+	return w.rules.Member(*c), nil
+}
+
+// planUnlinkedMembers looks up, by their match keys, the members that no link points to.
+func (w *worker) planUnlinkedMembers(ctx context.Context, stage *store.Stage) error {
+	if !w.rules.AllWhole && !w.looksLeft() {
+		return nil
+	}
+	for after := ""; ; {
+		cands, err := stage.UnlinkedMembers(ctx, after, planPage)
+		if err != nil {
+			return err
+		}
+		var p page
+		for i := range cands {
+			c := &cands[i]
+			after = c.Here.ID
+			c.SilenceStamp = int64(w.pulled.began)
+			d := w.rules.Member(*c)
+			if d.Look {
+				found, err := w.lookUpMember(ctx, stage, c)
+				if err != nil {
+					return err
+				}
+				if found {
+					d = w.rules.Member(*c)
+				}
+			}
+			w.take(&p, d)
+		}
+		if err := w.write(ctx, stage, &p); err != nil {
+			return err
+		}
+		if len(cands) < planPage {
+			return nil
+		}
+	}
+}
+
+func (w *worker) planTeams(ctx context.Context, stage *store.Stage) error {
+	type reader func(context.Context, string, int) ([]roster.TeamCandidate, error)
+	for _, read := range []reader{stage.Teams, stage.SilentTeams, stage.UnlinkedTeams} {
+		for after := ""; ; {
+			cands, err := read(ctx, after, planPage)
+			if err != nil {
+				return err
+			}
+			var p page
+			for i := range cands {
+				c := &cands[i]
+				if after = c.ObjectID; after == "" {
+					after = c.Here.ID
+				}
+				d, err := w.judgeTeam(ctx, stage, c)
+				if err != nil {
+					return err
+				}
+				w.take(&p, d)
+			}
+			if err := w.write(ctx, stage, &p); err != nil {
+				return err
+			}
+			if len(cands) < planPage {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func (w *worker) judgeTeam(ctx context.Context, stage *store.Stage, c *roster.TeamCandidate) (reconcile.Decision, error) {
+	c.SilenceStamp = int64(w.pulled.lists[[2]string{string(connectors.Assignments), ""}].Began)
+	d := w.rules.Team(*c)
+	if !d.Look {
+		return d, nil
+	}
+	var err error
+	if c.ObjectID == "" {
+		err = w.lookUpTeam(ctx, stage, c)
+	} else {
+		c.Look, err = w.lookAtTeam(ctx, c.ObjectID)
+	}
+	if err != nil || c.Look == nil {
+		return d, w.missed(ctx, "a second look at a group", err)
+	}
+	return w.rules.Team(*c), nil
+}
+
+// planMemberships judges the memberships that exist on one side only.
+func (w *worker) planMemberships(ctx context.Context, stage *store.Stage) error {
+	type reader func(context.Context, string, string, int) ([]roster.MembershipCandidate, error)
+	lists := map[string]map[string]bool{} // group lists that were read again
+	stamps := map[string]*roster.MembershipCandidate{}
+	for i, read := range []reader{stage.MissingMemberships, stage.ExtraMemberships} {
+		for team, member := "", ""; ; {
+			cands, err := read(ctx, team, member, planPage)
+			if err != nil {
+				return err
+			}
+			var p page
+			for j := range cands {
+				c := &cands[j]
+				if team, member = c.TeamObject, c.MemberObject; i == 1 {
+					member = c.MemberID
+				}
+				d, err := w.judgeMembership(ctx, c, lists, stamps)
+				if err != nil {
+					return err
+				}
+				for k := range d.Drifts {
+					d.Drifts[k].Subject.ObjectID = store.MembershipKey(c.TeamObject, c.MemberObject)
+				}
+				w.take(&p, d)
+			}
+			if err := w.write(ctx, stage, &p); err != nil {
+				return err
+			}
+			if len(cands) < planPage {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// judgeMembership judges one membership; a list is read again once for all memberships of it that ask for it.
+func (w *worker) judgeMembership(ctx context.Context, c *roster.MembershipCandidate, lists map[string]map[string]bool,
+	stamps map[string]*roster.MembershipCandidate) (reconcile.Decision, error) {
+	list := w.pulled.lists[[2]string{string(connectors.Members), c.TeamObject}]
+	c.ListWhole = list.Whole
+	if !c.There {
+		c.Stamp = int64(list.Began)
+	}
+	d := w.rules.Membership(*c)
+	if !d.Look {
+		return d, nil
+	}
+	if stamps[c.TeamObject] == nil {
+		again, at, err := w.lookAtList(ctx, c.TeamObject)
+		if err != nil || at == nil {
+			return d, w.missed(ctx, "a second look at a group's list", err)
+		}
+		lists[c.TeamObject], stamps[c.TeamObject] = again, at
+	}
+	holds := lists[c.TeamObject][strings.ToLower(c.MemberObject)]
+	c.Look, c.LookStamp, c.LookAt = &holds, stamps[c.TeamObject].LookStamp, stamps[c.TeamObject].LookAt
+	return w.rules.Membership(*c), nil
+}

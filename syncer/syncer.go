@@ -1,0 +1,174 @@
+// Package syncer decides when and where runs happen: it claims queued runs by a lease, pulls into staging, has the
+// planner judge what differs, holds the plan against the guard, applies it in batches, and writes down what came of it.
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/rosterd/rosterd/connectors"
+	"github.com/rosterd/rosterd/internal/mapping"
+	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/store"
+	"github.com/rosterd/rosterd/reconcile"
+)
+
+// Source is what a connection pulls from.
+type Source struct {
+	Reader   connectors.Reader
+	Mapping  mapping.Mapping
+	Evidence string // what evidence is said to come from: "graph", "okta"
+}
+
+// Config says what a Syncer works with.
+type Config struct {
+	Store   *store.DB
+	Roster  *roster.Roster
+	Sources map[string]Source // by connection id
+	Log     *slog.Logger
+	Holder  string           // names this process in leases
+	Limits  reconcile.Limits // zero: the defaults
+	Workers int              // runs at once; 0: 2
+	Lease   time.Duration    // how long a lease lasts without being renewed; 0: 15 s
+	Poll    time.Duration    // how often a worker looks for runs that nobody told it of; 0: 1 s
+	// Calls bounds a run's calls to the IdP, Looks those of its objects that are looked at a second time; 0: the defaults.
+	Calls, Looks int
+	// Batch is how many changes one commit carries; 0: 1000.
+	Batch int
+}
+
+// Syncer works runs off.
+type Syncer struct {
+	cfg  Config
+	wake chan struct{}
+
+	mu      sync.Mutex
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+	stopped bool
+}
+
+// ErrStopped is why a run stops when the daemon does: it is given back and redone later.
+var ErrStopped = errors.New("the daemon is stopping")
+
+var errCancelled = errors.New("cancelled")
+
+// New returns a Syncer. It does nothing until Start.
+func New(cfg Config) (*Syncer, error) {
+	if cfg.Limits == (reconcile.Limits{}) {
+		cfg.Limits = reconcile.DefaultLimits()
+	}
+	if err := cfg.Limits.Validate(); err != nil {
+		return nil, fmt.Errorf("the guard's limits: %w", err)
+	}
+	for _, d := range []struct {
+		v *int
+		n int
+	}{{&cfg.Workers, 2}, {&cfg.Calls, 200_000}, {&cfg.Looks, 2000}, {&cfg.Batch, 1000}} {
+		if *d.v == 0 {
+			*d.v = d.n
+		}
+	}
+	if cfg.Lease == 0 {
+		cfg.Lease = 15 * time.Second
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = time.Second
+	}
+	return &Syncer{cfg: cfg, wake: make(chan struct{}, 1)}, nil
+}
+
+// Start starts the workers. A second call, or one after Stop, does nothing.
+func (s *Syncer) Start(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancel != nil || s.stopped {
+		return
+	}
+	ctx, s.cancel = context.WithCancel(ctx)
+	for range s.cfg.Workers {
+		s.done.Go(func() { s.work(ctx) })
+	}
+}
+
+// Stop stops the workers and waits for them: a run in progress stops at its next safe point and is given back.
+func (s *Syncer) Stop() {
+	s.mu.Lock()
+	s.stopped = true
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.mu.Unlock()
+	s.done.Wait()
+}
+
+// Wake tells the workers that a run was queued or approved.
+func (s *Syncer) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// work claims runs, one after another, until the context ends.
+func (s *Syncer) work(ctx context.Context) {
+	tick := time.NewTicker(s.cfg.Poll)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if s.WorkOne(ctx) {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// WorkOne claims one run and works it off, in the caller's goroutine; it reports whether there was one.
+func (s *Syncer) WorkOne(ctx context.Context) bool {
+	run, err := s.cfg.Store.ClaimRun(ctx, s.cfg.Holder, s.cfg.Lease)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.cfg.Log.Error("claim a run", "error", err)
+		}
+		return false
+	}
+	if run == nil {
+		return false
+	}
+	s.Wake() // there may be more for the other workers
+	w := &worker{Syncer: s, run: run, log: s.cfg.Log.With("run", run.ID, "connection", run.ConnectionName)}
+	w.work(ctx)
+	return true
+}
+
+// Test checks that a connection's credentials work and that every permission a pull needs is granted.
+func (s *Syncer) Test(ctx context.Context, _ string, connection string) (string, error) {
+	src, ok := s.cfg.Sources[connection]
+	if !ok {
+		return "", roster.Errorf(roster.Conflict, "the connection has no entry in the configuration that this daemon was started with")
+	}
+	tester, ok := src.Reader.(connectors.Tester)
+	if !ok {
+		return "", roster.Errorf(roster.Invalid, "this kind of connection can't be tested")
+	}
+	if err := tester.Test(ctx); err != nil {
+		return "", roster.Errorf(roster.Unavailable, "%s", explain(err))
+	}
+	return "the credentials work, and every permission that a pull needs is granted", nil
+}
+
+// explain returns an error's words for a person. Errors of connectors are made for that and hold no secret.
+func explain(err error) string {
+	var ce *connectors.Error
+	if errors.As(err, &ce) {
+		return ce.Error()
+	}
+	return err.Error()
+}
