@@ -1,0 +1,109 @@
+package scimserver
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rosterd/rosterd/internal/roster"
+)
+
+// commitTime bounds one write, waiting for the database included.
+const commitTime = 30 * time.Second
+
+// render makes the answer of a write from its outcome. It may be called again when the transaction is tried again.
+type render func(*roster.Outcome) (answer, error)
+
+// commit writes one change, with its answer and the request log's row in the same transaction, and then sends that very
+// answer. A client that goes away doesn't stop it half-way.
+func (x *exchange) commit(change roster.Change, render render) error {
+	made, err := x.write(change, render)
+	if err != nil {
+		return err
+	}
+	x.send(made)
+	return nil
+}
+
+func (x *exchange) write(change roster.Change, render render) (answer, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), commitTime)
+	defer cancel()
+	var made answer
+	cause := roster.Cause{
+		Actor:      roster.Actor{Kind: roster.ActorToken, ID: x.token.ID, Name: x.token.Name},
+		Reason:     "SCIM " + x.r.Method,
+		Connection: x.token.Connection,
+		By:         roster.ByPush,
+		RequestID:  x.id,
+		Atomic:     true,
+		Respond: func(outs []roster.Outcome) (*roster.Request, error) {
+			var err error
+			if made, err = render(&outs[0]); err != nil {
+				return nil, err
+			}
+			row := x.logRow(made, "")
+			return &row, nil
+		},
+	}
+	if _, err := x.s.roster.Commit(ctx, x.org.ID, cause, []roster.Change{change}); err != nil {
+		return answer{}, err
+	}
+	return made, nil
+}
+
+// noContent is the answer of a DELETE, and of a group's PATCH.
+func noContent(version func(*roster.Outcome) int64) render {
+	return func(out *roster.Outcome) (answer, error) {
+		return answer{status: http.StatusNoContent, version: version(out)}, nil
+	}
+}
+
+// etag renders a version as a weak entity tag (RFC 7644, section 3.14).
+func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
+
+// noVersion is one that no resource ever has.
+const noVersion = -1
+
+// expected reads If-Match (RFC 9110, section 13.1.1, with the weak comparison that RFC 7644, section 3.14 implies): 0 if
+// any version will do. current is asked for only when the client names several.
+func (x *exchange) expected(current func() (int64, error)) (int64, error) {
+	var versions []int64
+	for _, header := range x.r.Header.Values("If-Match") {
+		for tag := range strings.SplitSeq(header, ",") {
+			switch tag = strings.TrimSpace(tag); tag {
+			case "":
+			case "*":
+				return 0, nil
+			default:
+				versions = append(versions, versionOf(tag))
+			}
+		}
+	}
+	switch len(versions) {
+	case 0:
+		return 0, nil
+	case 1:
+		return versions[0], nil
+	}
+	now, err := current()
+	if err != nil {
+		return 0, err
+	}
+	for _, v := range versions {
+		if v == now {
+			return v, nil
+		}
+	}
+	return noVersion, nil
+}
+
+func versionOf(tag string) int64 {
+	text := strings.Trim(strings.TrimPrefix(tag, "W/"), `"`)
+	v, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || v <= 0 {
+		return noVersion
+	}
+	return v
+}
