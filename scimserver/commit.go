@@ -2,7 +2,6 @@ package scimserver
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -51,13 +50,6 @@ func (x *exchange) write(change roster.Change, render render) (answer, error) {
 		return answer{}, err
 	}
 	return made, nil
-}
-
-// noContent is the answer of a DELETE, and of a group's PATCH.
-func noContent(version func(*roster.Outcome) int64) render {
-	return func(out *roster.Outcome) (answer, error) {
-		return answer{status: http.StatusNoContent, version: version(out)}, nil
-	}
 }
 
 // etag renders a version as a weak entity tag (RFC 7644, section 3.14).

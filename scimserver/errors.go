@@ -82,14 +82,9 @@ func (x *exchange) sendError(e *scim.Error, detail, repeatKey string) {
 	if x.org.ID != "" {
 		x.logFailure(a, detail, repeatKey)
 	}
+	x.w.Header().Del("ETag") // of an answer that came to nothing
 	if e.Status == http.StatusServiceUnavailable {
 		x.w.Header().Set("Retry-After", retryAfter)
 	}
 	x.send(a)
-}
-
-// panicked answers in SCIM's form for a handler that panicked.
-func (s *Server) panicked(w http.ResponseWriter, r *http.Request) {
-	id := w.Header().Get("X-Request-Id")
-	(&exchange{s: s, w: w, r: r, id: id}).sendError(internalError(id), "", "")
 }

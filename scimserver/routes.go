@@ -90,12 +90,19 @@ func (s *Server) find(rest []string) (rt route, id string, ok bool) {
 
 // serve handles one request.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{s: s, w: w, r: r, began: time.Now(), id: web.RequestIDOf(r.Context())}
+	x := &exchange{s: s, r: r, began: time.Now(), id: web.RequestIDOf(r.Context())}
 	base, rest, _ := splitPath(r.URL.EscapedPath())
 	x.base = s.baseURL(r, base)
-	if err := x.run(rest); err != nil {
-		x.fail(err)
+	panicked := func(w http.ResponseWriter, _ *http.Request) {
+		x.w = w
+		x.sendError(internalError(x.id), "panic, see the server's log", "")
 	}
+	web.Recover(s.log, panicked, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		x.w = w
+		if err := x.run(rest); err != nil {
+			x.fail(err)
+		}
+	})).ServeHTTP(w, r)
 }
 
 func (x *exchange) run(rest []string) error {

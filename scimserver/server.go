@@ -88,7 +88,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.tokens = newTokenCache(cfg.Store, orDefault(cfg.TokenCache, 500*time.Millisecond), s.now)
 	s.routes = s.table()
-	s.handler = web.RequestID(web.Recover(s.log, s.panicked, http.HandlerFunc(s.serve)))
+	s.handler = web.RequestID(http.HandlerFunc(s.serve))
 	return s, nil
 }
 

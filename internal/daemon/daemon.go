@@ -105,8 +105,7 @@ func New(ctx context.Context, opts Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.route()
-	return d, nil
+	return d, d.route()
 }
 
 func holder() string {
@@ -118,10 +117,13 @@ func holder() string {
 }
 
 // route builds the two servers: TCP for IdPs and API keys, the socket for the operator of this machine.
-func (d *Daemon) route() {
-	d.scim = scimserver.New(scimserver.Config{
+func (d *Daemon) route() (err error) {
+	d.scim, err = scimserver.New(scimserver.Config{
 		Roster: d.roster, Store: d.db, Log: d.log.With("part", "scim"), PublicURL: d.opts.Config.PublicURL,
 	})
+	if err != nil {
+		return err
+	}
 	management := api.New(api.Config{
 		Roster: d.roster, Store: d.db, Runs: d.syncer, Log: d.log.With("part", "api"), Version: d.opts.Version,
 		PublicURL: d.URL(),
@@ -130,22 +132,15 @@ func (d *Daemon) route() {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", d.ready)
 	management.Mount(mux)
-	scim := d.scim.Handler()
 	// The mux would redirect an IdP's //Users, which no IdP follows for a POST: SCIM gets its requests before it.
-	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if d.scim.Serves(r.URL.Path) {
-			scim.ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
-	floor := web.Floor(d.log.With("part", "http"))
-	for _, h := range []http.Handler{floor(root), api.Trusted(floor(root))} {
+	root := web.Floor(d.log.With("part", "http"), d.scim.Before(mux))
+	for _, h := range []http.Handler{root, api.Trusted(root)} {
 		d.servers = append(d.servers, &http.Server{
 			Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
 			ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 		})
 	}
+	return nil
 }
 
 func (d *Daemon) ready(w http.ResponseWriter, r *http.Request) {
