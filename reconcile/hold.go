@@ -66,7 +66,7 @@ func (v *Verdict) Split(d roster.Drift) (now, held *roster.Drift, limit, note st
 		delete(rest.Before, path)
 	}
 	rest.Link, part.Link = nil, nil
-	rest.Reason, part.Reason = "differs: "+paths(rest.Values), "differs: "+paths(part.Values)
+	rest.Reason, part.Reason = differs(rest.Before, rest.Values), differs(part.Before, part.Values)
 	return &rest, &part, "mapping_mismatch", mismatchNote(bad)
 }
 

@@ -101,6 +101,7 @@ func merge(a, b roster.Drift) (roster.Drift, bool) {
 	}
 	if len(values) != len(b.Values) {
 		b.Link = nil // it says that everything was written
+		b.Reason = differs(before, values)
 	}
 	b.Values, b.Before = values, before
 	return b, len(values) > 0

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/rosterd/rosterd/internal/roster"
 )
@@ -17,8 +18,8 @@ import (
 //	| a value         | the same bytes                                  | nothing                                |
 //	| a value         | another                                         | update                                 |
 //	| a match key     | another, and the link is made by email now      | none                                   |
-//	| a match key     | a push's or an operator's, unchanged there      | none                                   |
-//	| a match key     | a push's or an operator's, changed there        | update                                 |
+//	| a match key     | a push's, unchanged there                       | none                                   |
+//	| a match key     | a push's, changed there; or a run's, operator's | update                                 |
 //	| a userName      | another, and somebody else keeps that userName  | conflict                               |
 //
 // Changed there means: not what a run last saw. A key that no run has seen yet is not changed; an empty one was seen if
@@ -42,7 +43,7 @@ func (r Rules) stale(j *judged, p person, needs []roster.Guarded) {
 	}
 	inLine := len(rest) == 0
 	if len(update) > 0 {
-		d := p.drift(roster.StaleMember, roster.ActUpdate, "differs: "+paths(update))
+		d := p.drift(roster.StaleMember, roster.ActUpdate, differs(before, update))
 		d.Values, d.Before, d.Needs = update, before, needs
 		l := p.seen(inLine)
 		if v, ok := update[roster.AttrUserName]; ok {
@@ -74,7 +75,7 @@ func (r Rules) keeps(p person, path, want string) (roster.Kind, string) {
 	case p.made != LinkNone && p.link.Rule == RuleEmail:
 		return roster.StaleMember, path + " differs, but the link was made by email in this run: a match key changes no sooner than the next"
 	case kept(&p.link, by, seen, want):
-		return roster.StaleMember, keptReason(path, by)
+		return roster.StaleMember, keptReason(path)
 	case path == roster.AttrUserName:
 		if m := r.holder(p.c, want, p.here.ID); m != nil {
 			return roster.ConflictKind, fmt.Sprintf("userName clash: %q is held by %s; rename one of them, or settle it with: %s",
@@ -84,20 +85,16 @@ func (r Rules) keeps(p person, path, want string) (roster.Kind, string) {
 	return "", ""
 }
 
-// kept reports whether a match key stays as its last writer made it.
+// kept reports whether a match key stays as a push made it.
 func kept(l *roster.Link, by roster.Writer, seen, want string) bool {
-	return (by == roster.ByPush || by == roster.ByOperator) && (seen == want || unseen(l, seen))
+	return by == roster.ByPush && (seen == want || unseen(l, seen))
 }
 
 // unseen reports whether no run has seen a match key yet.
 func unseen(l *roster.Link, seen string) bool { return seen == "" && l.Seen == nil }
 
-func keptReason(path string, by roster.Writer) string {
-	writer := "a push"
-	if by == roster.ByOperator {
-		writer = "an operator"
-	}
-	return fmt.Sprintf("%s differs, but %s wrote it and the IdP's own value has not changed since a run last saw it", path, writer)
+func keptReason(path string) string {
+	return path + " differs, but a push wrote it and the IdP's own value has not changed since a run last saw it"
 }
 
 // seen returns the link as this read leaves it, before any action: the state, and of the keys only what loses no
@@ -153,13 +150,11 @@ func (r Rules) managed(values map[string]string) []string {
 	return slices.DeleteFunc(out, func(p string) bool { return !slices.Contains(r.Managed, p) })
 }
 
-func paths(values map[string]string) string {
-	out := ""
-	for i, p := range slices.Sorted(maps.Keys(values)) {
-		if i > 0 {
-			out += ", "
-		}
-		out += p
+// differs says what an update writes: each attribute with its value here and there.
+func differs(before, values map[string]string) string {
+	var out []string
+	for _, p := range slices.Sorted(maps.Keys(values)) {
+		out = append(out, fmt.Sprintf("%s %q -> %q", p, before[p], values[p]))
 	}
-	return out
+	return "differs: " + strings.Join(out, ", ")
 }

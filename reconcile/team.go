@@ -165,7 +165,7 @@ func (r Rules) staleTeam(j *judged, g group, keep bool) {
 	}
 	if g.there != nil && g.there.ExternalID != "" && g.there.ExternalID != g.here.ExternalID {
 		if kept(&g.link, g.here.ExternalIDBy, g.link.SeenExternalID, g.there.ExternalID) {
-			d := g.drift(roster.StaleTeam, roster.ActNone, keptReason(roster.AttrExternalID, g.here.ExternalIDBy))
+			d := g.drift(roster.StaleTeam, roster.ActNone, keptReason(roster.AttrExternalID))
 			d.Values = map[string]string{roster.AttrExternalID: g.there.ExternalID}
 			d.Before = map[string]string{roster.AttrExternalID: g.here.ExternalID}
 			rest = append(rest, d)
@@ -175,7 +175,7 @@ func (r Rules) staleTeam(j *judged, g group, keep bool) {
 	}
 	inLine := len(rest) == 0
 	if len(update) > 0 {
-		d := g.drift(roster.StaleTeam, roster.ActUpdate, "differs: "+paths(update))
+		d := g.drift(roster.StaleTeam, roster.ActUpdate, differs(before, update))
 		d.Values, d.Before = update, before
 		l := g.seen(inLine)
 		if v, ok := update[roster.AttrExternalID]; ok {

@@ -1,6 +1,8 @@
 package scimserver_test
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,7 +15,6 @@ import (
 
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
-	"github.com/rosterd/rosterd/internal/store/storetest"
 	"github.com/rosterd/rosterd/scimserver"
 )
 
@@ -28,7 +29,7 @@ func benchmark(b *testing.B, run func(b *testing.B, do func(method, path, body s
 		b.Run(kind, func(b *testing.B) {
 			databaseURL := server
 			if server != "" {
-				databaseURL = storetest.PostgresFor(b)
+				databaseURL = postgresFor(b, server)
 			}
 			log := slog.New(slog.NewTextHandler(io.Discard, nil))
 			db, err := store.Open(b.Context(), databaseURL, b.TempDir(), log)
@@ -57,6 +58,29 @@ func benchmark(b *testing.B, run func(b *testing.B, do func(method, path, body s
 			})
 		})
 	}
+}
+
+// postgresFor makes an empty database on the test server.
+func postgresFor(b *testing.B, server string) string {
+	b.Helper()
+	admin, err := sql.Open("postgres", server)
+	if err != nil {
+		b.Fatal(err)
+	}
+	name := "rosterd_bench_" + strings.ReplaceAll(roster.NewID(), "-", "")
+	if _, err := admin.ExecContext(b.Context(), `CREATE DATABASE `+name); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_, _ = admin.ExecContext(context.Background(), `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`)
+		_ = admin.Close()
+	})
+	u, err := url.Parse(server)
+	if err != nil {
+		b.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
 }
 
 func userNumber(i int) string {

@@ -36,7 +36,10 @@ const settle = 10 * time.Minute
 // eachWorld runs a test on both databases with a small tenant, nothing stored and no push ever made.
 func eachWorld(t *testing.T, people, groups int, test func(w *world)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, db *store.DB) { test(newWorld(t, db, people, groups)) })
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		t.Helper()
+		test(newWorld(t, db, people, groups))
+	})
 }
 
 func newWorld(t *testing.T, db *store.DB, people, groups int) *world {

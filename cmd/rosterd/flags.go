@@ -157,12 +157,12 @@ func (l *lifetime) Set(value string) error {
 	if value == "" {
 		return fmt.Errorf("must be a number and h, d or w, such as 90d; or never")
 	}
-	hours := map[byte]int{'h': 1, 'd': 24, 'w': 7 * 24}[value[len(value)-1]]
+	hours := map[byte]uint64{'h': 1, 'd': 24, 'w': 7 * 24}[value[len(value)-1]]
 	n, err := strconv.ParseUint(value[:len(value)-1], 10, 31)
 	if hours == 0 || err != nil || n == 0 {
 		return fmt.Errorf("must be a number and h, d or w, such as 90d; or never")
 	}
-	if n > maxHours/uint64(hours) {
+	if n > maxHours/hours {
 		return fmt.Errorf("is more than a hundred years: write never")
 	}
 	*l.into = value

@@ -17,6 +17,7 @@ import (
 	"github.com/rosterd/rosterd/internal/api/client"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
+	"github.com/rosterd/rosterd/internal/web"
 )
 
 // Prefix is where the API is mounted.
@@ -82,7 +83,9 @@ func New(c Config) *API {
 }
 
 // Mount adds the API to a mux.
-func (a *API) Mount(mux *http.ServeMux) { mux.Handle(Prefix+"/", a) }
+func (a *API) Mount(mux *http.ServeMux) {
+	mux.Handle(Prefix+"/", web.RequestID(web.Recover(a.log, panicked, a)))
+}
 
 func humaConfig() huma.Config {
 	format := huma.Format{Marshal: encode, Unmarshal: json.Unmarshal}

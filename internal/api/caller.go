@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/web"
 )
 
 const (
@@ -18,52 +19,46 @@ const (
 	bodyTimeout = 10 * time.Second
 )
 
-// caller is who asks: the local operator, who came by the socket and may do everything, or an API key.
-type caller struct {
-	local bool
-	key   roster.APIKey
-}
+// The kinds of caller, as web.Principal names them.
+const (
+	kindLocal  = "local"
+	kindAPIKey = "api_key"
+)
 
-func (c caller) name() string {
-	if c.local {
-		return "local operator"
-	}
-	return c.key.Name
-}
+// caller is who asks: the local operator, who came by the socket and may do everything, or an API key.
+type caller web.Principal
+
+func (c caller) local() bool { return c.Kind == kindLocal }
 
 func (c caller) cause() roster.Cause {
 	return roster.Cause{
-		Actor: roster.Actor{Kind: roster.ActorOperator, ID: c.key.ID, Name: c.name()},
-		By:    roster.ByOperator, Reason: "asked for by " + c.name(),
+		Actor: roster.Actor{Kind: roster.ActorOperator, ID: c.ID, Name: c.Name},
+		By:    roster.ByOperator, Reason: "asked for by " + c.Name,
 	}
 }
 
 // sees reports whether an organisation is the caller's to see.
-func (c caller) sees(org string) bool { return c.local || (org != "" && c.key.Org == org) }
-
-// only is the organisation that a caller is bound to; empty: all.
-func (c caller) only() string {
-	if c.local {
-		return ""
-	}
-	return c.key.Org
-}
+func (c caller) sees(org string) bool { return c.local() || (org != "" && c.Org == org) }
 
 func (c caller) mayWrite() bool {
-	return c.local || c.key.Role == roster.RoleOwner || c.key.Role == roster.RoleAdmin
+	return c.local() || c.Role == string(roster.RoleOwner) || c.Role == string(roster.RoleAdmin)
 }
 
 // mayGrant refuses to hand out more than the caller has: only an owner makes an owner.
 func (c caller) mayGrant(role roster.Role) error {
-	if role == roster.RoleOwner && !c.local && c.key.Role != roster.RoleOwner {
+	if role == roster.RoleOwner && !c.local() && c.Role != string(roster.RoleOwner) {
 		return roster.Errorf(roster.Forbidden, "only an owner may make an owner")
 	}
 	return nil
 }
 
-type trustedKey struct{}
+// callerOf returns who ServeHTTP found out to be asking; the zero caller sees and may do nothing.
+func callerOf(ctx context.Context) caller {
+	p, _ := web.PrincipalOf(ctx)
+	return caller(p)
+}
 
-type callerKey struct{}
+type trustedKey struct{}
 
 // Trusted marks the requests of a listener as the local operator's: it is for the daemon's unix socket, which only the
 // user that runs the daemon can open.
@@ -71,12 +66,6 @@ func Trusted(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), trustedKey{}, true)))
 	})
-}
-
-// callerOf returns who ServeHTTP found out to be asking; the zero caller sees and may do nothing.
-func callerOf(ctx context.Context) caller {
-	c, _ := ctx.Value(callerKey{}).(caller)
-	return c
 }
 
 // ServeHTTP finds out who asks and whether they may, and hands the request to its route.
@@ -100,14 +89,14 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !c.mayWrite() && r.Method != http.MethodGet && r.Method != http.MethodHead {
-		a.refuse(w, r, roster.Errorf(roster.Forbidden, "the API key %s has the role %s, which may only read", c.key.Name, c.key.Role))
+		a.refuse(w, r, roster.Errorf(roster.Forbidden, "the API key %s has the role %s, which may only read", c.Name, c.Role))
 		return
 	}
 	if err := readable(w, r); err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	a.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
+	a.mux.ServeHTTP(w, r.WithContext(web.WithPrincipal(r.Context(), web.Principal(c))))
 }
 
 // noRoute answers what the mux has no route for, by the mux's own status (404, or 405 with Allow), as a problem.
@@ -140,7 +129,7 @@ func (p *statusProbe) WriteHeader(status int) { p.status = status }
 // caller finds out who asks: the local operator, or the owner of a valid key.
 func (a *API) caller(r *http.Request) (caller, error) {
 	if trusted, _ := r.Context().Value(trustedKey{}).(bool); trusted {
-		return caller{local: true}, nil
+		return caller{Kind: kindLocal, Name: "local operator"}, nil
 	}
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	secret = strings.TrimSpace(secret)
@@ -166,11 +155,11 @@ func (a *API) caller(r *http.Request) (caller, error) {
 	case !key.ExpiresAt.IsZero() && !a.now().Before(key.ExpiresAt):
 		return caller{}, a.badKey(r, "expired", id, "the API key has expired")
 	}
-	return caller{key: key}, nil
+	return caller{Kind: kindAPIKey, ID: key.ID, Name: key.Name, Org: key.Org, Role: string(key.Role)}, nil
 }
 
 func (a *API) badKey(r *http.Request, reason, id, message string) error {
-	a.log.WarnContext(r.Context(), "API key refused", "reason", reason, "api_key", id, "client", r.RemoteAddr)
+	a.log.WarnContext(r.Context(), "API key refused", "reason", reason, "api_key", id, "client", web.ClientAddr(r))
 	return roster.Errorf(roster.Unauthorized, "%s", message)
 }
 
@@ -186,12 +175,11 @@ func readable(w http.ResponseWriter, r *http.Request) error {
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // best effort: not every ResponseWriter has deadlines
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := web.ReadBody(w, r, maxBody)
 	_ = control.SetReadDeadline(time.Time{})
-	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.As(err, &tooLarge):
-		return roster.Errorf(roster.TooLarge, "the request's body has more than %d bytes", tooLarge.Limit)
+	case errors.Is(err, web.ErrBodyTooLarge):
+		return roster.Errorf(roster.TooLarge, "the request's body has more than %d bytes", maxBody)
 	case err != nil:
 		return roster.Errorf(roster.Invalid, "the request's body can't be read")
 	case !utf8.Valid(body) || bytes.Contains(body, []byte(`\u0000`)):

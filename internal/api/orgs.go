@@ -14,7 +14,7 @@ func wireOrg(o *roster.Organisation) client.Organisation {
 
 // socketOnly refuses a key what concerns all organisations.
 func socketOnly(c caller, what string) error {
-	if c.local {
+	if c.local() {
 		return nil
 	}
 	return roster.Errorf(roster.Forbidden,
@@ -70,10 +70,10 @@ func (a *API) createOrg(ctx context.Context, c caller, in *createOrgInput) (clie
 
 // orgsOf returns the organisations that a caller sees.
 func (a *API) orgsOf(ctx context.Context, c caller) ([]roster.Organisation, error) {
-	if c.local {
+	if c.local() {
 		return a.store.Organisations(ctx)
 	}
-	org, err := a.org(ctx, c, c.key.Org)
+	org, err := a.org(ctx, c, c.Org)
 	if err != nil {
 		return nil, err
 	}

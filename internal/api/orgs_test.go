@@ -45,7 +45,7 @@ func TestOrganisations(t *testing.T) {
 		over := b.remote(b.key("acme", "owner"))
 		_, err = over.CreateOrganisation(ctx, "delta")
 		b.refused(err, http.StatusForbidden, "forbidden", "socket only")
-		_, err = collect(over.Organisations(ctx, client.ListOptions{}))
+		err = listError(over.Organisations(ctx, client.ListOptions{}))
 		b.refused(err, http.StatusForbidden, "forbidden", "socket only")
 	})
 }
@@ -96,21 +96,21 @@ func (b *bench) switchTokens(bound client.Token) {
 	if on, err := b.local.EnableToken(ctx, "acme", bound.ID); err != nil || on.Disabled {
 		b.t.Errorf("got %+v, %v", on, err)
 	}
-	list := list(b, b.local.Tokens(ctx, "acme", client.ListOptions{}))
-	if len(list) != 4 {
-		b.t.Fatalf("%d tokens", len(list))
+	listed := list(b, b.local.Tokens(ctx, "acme", client.ListOptions{}))
+	if len(listed) != 4 {
+		b.t.Fatalf("%d tokens", len(listed))
 	}
-	for _, token := range list {
+	for _, token := range listed {
 		if token.Token != "" || token.LastUsedAt != nil {
 			b.t.Errorf("listed %+v", token)
 		}
 	}
-	if first := list(b, b.local.Tokens(ctx, "acme", client.ListOptions{Limit: 2})); len(first) != 2 || first[1].ID != list[1].ID {
+	if first := list(b, b.local.Tokens(ctx, "acme", client.ListOptions{Limit: 2})); len(first) != 2 || first[1].ID != listed[1].ID {
 		b.t.Errorf("got %+v", first)
 	}
 	b.ok(b.local.DeleteToken(ctx, "acme", "bound"))
 	b.refused(b.local.DeleteToken(ctx, "acme", "bound"), http.StatusNotFound, "not_found", `no token "bound"`)
-	_, err = b.local.EnableToken(ctx, "beta", list[0].ID)
+	_, err = b.local.EnableToken(ctx, "beta", listed[0].ID)
 	b.refused(err, http.StatusNotFound, "not_found")
 }
 

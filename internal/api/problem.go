@@ -12,6 +12,7 @@ import (
 
 	"github.com/rosterd/rosterd/internal/api/client"
 	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/web"
 )
 
 const problemType = "application/problem+json"
@@ -56,9 +57,17 @@ func (a *API) problem(ctx context.Context, err error) error {
 	if ctx.Err() != nil { // nobody waits for the answer, and nothing is wrong here
 		return newProblem(http.StatusServiceUnavailable, roster.Unavailable, "the request was given up")
 	}
-	a.log.ErrorContext(ctx, "management API: internal error", "error", err)
-	return newProblem(http.StatusInternalServerError, roster.Internal, "something went wrong inside; the daemon's log says more")
+	a.log.ErrorContext(ctx, "management API: internal error", "error", err, "request_id", web.RequestIDOf(ctx))
+	return internalProblem(ctx)
 }
+
+func internalProblem(ctx context.Context) *problem {
+	return newProblem(http.StatusInternalServerError, roster.Internal,
+		"something went wrong inside; the daemon's log says more at request "+web.RequestIDOf(ctx))
+}
+
+// panicked answers a request whose handler panicked.
+func panicked(w http.ResponseWriter, r *http.Request) { internalProblem(r.Context()).write(w) }
 
 // write answers a request that doesn't reach huma.
 func (p *problem) write(w http.ResponseWriter) {

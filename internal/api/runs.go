@@ -119,7 +119,7 @@ func (a *API) resync(ctx context.Context, s scope, in *resyncInput) (client.Runs
 func (a *API) ask(ctx context.Context, s scope, mode roster.Mode, conns ...roster.Connection) ([]client.Run, error) {
 	changes := make([]roster.Change, len(conns))
 	for i := range conns {
-		changes[i] = roster.RunRequest{Connection: conns[i].ID, Mode: mode, By: s.name()}
+		changes[i] = roster.RunRequest{Connection: conns[i].ID, Mode: mode, By: s.Name}
 	}
 	outs, err := a.commit(ctx, s.caller, s.org.ID, changes...)
 	if err != nil {
@@ -147,7 +147,7 @@ func (a *API) listRuns(ctx context.Context, c caller, in *listRunsInput) (client
 		return none, err
 	}
 	l.Status, l.Connection = in.Status, in.Connection
-	only := c.only()
+	only := c.Org
 	if in.Org != "" {
 		org, err := a.org(ctx, c, in.Org)
 		if err != nil {
@@ -178,7 +178,7 @@ type InRun struct {
 
 // run finds a run that the caller may see.
 func (a *API) run(ctx context.Context, c caller, id string) (roster.Run, error) {
-	r, err := a.store.Run(ctx, c.only(), id)
+	r, err := a.store.Run(ctx, c.Org, id)
 	if err == nil && !c.sees(r.Org) {
 		return roster.Run{}, roster.Errorf(roster.NotFound, "no run %q", id)
 	}
@@ -217,7 +217,7 @@ func (a *API) approveRun(ctx context.Context, c caller, in *approveInput) (clien
 	if err != nil {
 		return client.Run{}, err
 	}
-	return a.changeRun(ctx, c, &r, roster.RunApprove{ID: r.ID, Only: only, By: c.name()})
+	return a.changeRun(ctx, c, &r, roster.RunApprove{ID: r.ID, Only: only, By: c.Name})
 }
 
 func kindList() string {
@@ -234,7 +234,7 @@ func (a *API) cancelRun(ctx context.Context, c caller, in *InRun) (client.Run, e
 	if err != nil {
 		return client.Run{}, err
 	}
-	return a.changeRun(ctx, c, &r, roster.RunCancel{ID: r.ID, By: c.name()})
+	return a.changeRun(ctx, c, &r, roster.RunCancel{ID: r.ID, By: c.Name})
 }
 
 func (a *API) changeRun(ctx context.Context, c caller, r *roster.Run, change roster.Change) (client.Run, error) {

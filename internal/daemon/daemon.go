@@ -83,7 +83,7 @@ func New(ctx context.Context, opts Options) (_ *Daemon, err error) {
 	if d.socket, err = api.ListenUnix(client.SocketPath(c.DataDir)); err != nil {
 		return nil, err
 	}
-	if d.listener, err = net.Listen("tcp", c.Listen); err != nil {
+	if d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
 	if d.db, err = store.Open(ctx, c.DatabaseURL.Reveal(), c.DataDir, d.log); err != nil {

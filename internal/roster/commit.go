@@ -97,21 +97,21 @@ func (b *batch) decide(ctx context.Context, c Change) (Outcome, error) {
 	case MemberSetStatus:
 		return b.setMemberStatus(ctx, c)
 	case MemberAdopt:
-		return b.adoptMember(ctx, c)
+		return b.adoptMember(c)
 	case LinkSet:
-		return b.setLink(ctx, c)
+		return b.setLink(c)
 	case LinkDrop:
-		return b.dropLink(ctx, c)
+		return b.dropLink(c)
 	case TeamCreate:
 		return b.createTeam(ctx, c)
 	case TeamEdit:
-		return b.editTeam(ctx, c)
+		return b.editTeam(c)
 	case TeamDelete:
-		return b.deleteTeam(ctx, c)
+		return b.deleteTeam(c)
 	case TeamRestore:
-		return b.restoreTeam(ctx, c)
+		return b.restoreTeam(c)
 	case MembershipSet:
-		return b.setMembership(ctx, c)
+		return b.setMembership(c)
 	case OrgCreate, OrgSCIM, TokenCreate, TokenSet, TokenDelete, APIKeyCreate, APIKeyDelete:
 		return b.administer(ctx, c)
 	case ConnectionSync, ConnectionDetach, ConnectionRebind, ConnectionRename, ConnectionRelease:

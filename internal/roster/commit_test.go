@@ -21,6 +21,7 @@ type bench struct {
 func each(t *testing.T, test func(b *bench)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		t.Helper()
 		b := &bench{t: t, db: db, r: roster.New(db), org: roster.NewID()}
 		b.must(roster.Cause{}, roster.OrgCreate{ID: b.org, Name: "acme", SCIM: true})
 		managed := []string{roster.AttrUserName, roster.AttrDisplayName, roster.AttrWorkEmail}

@@ -15,7 +15,7 @@ func (b *batch) linkClash(l *Link) *Error {
 }
 
 // setLink makes, moves or refreshes a link, and claims an unclaimed target when asked.
-func (b *batch) setLink(_ context.Context, c LinkSet) (Outcome, error) {
+func (b *batch) setLink(c LinkSet) (Outcome, error) {
 	l := c.Link
 	if refusal := b.linkClash(&l); refusal != nil {
 		return refuse(refusal)
@@ -66,7 +66,7 @@ func (b *batch) setLink(_ context.Context, c LinkSet) (Outcome, error) {
 func (b *batch) claimedQuietly(touched *bool) { *touched = true }
 
 // dropLink removes a link.
-func (b *batch) dropLink(_ context.Context, c LinkDrop) (Outcome, error) {
+func (b *batch) dropLink(c LinkDrop) (Outcome, error) {
 	s := b.links[linkKey{c.Connection, c.Type, c.ObjectID}]
 	if s == nil || s.now == nil {
 		return Outcome{Result: Unchanged}, nil
@@ -79,7 +79,7 @@ func (b *batch) dropLink(_ context.Context, c LinkDrop) (Outcome, error) {
 }
 
 // adoptMember hands a local member to a connection; id, teams and keys are kept.
-func (b *batch) adoptMember(ctx context.Context, c MemberAdopt) (Outcome, error) {
+func (b *batch) adoptMember(c MemberAdopt) (Outcome, error) {
 	s := b.members[c.ID]
 	conn := b.connections[c.Connection]
 	switch {

@@ -207,7 +207,7 @@ func (b *batch) pushedTeam(id string) (*teamState, *Error) {
 	return s, nil
 }
 
-func (b *batch) editTeam(ctx context.Context, c TeamEdit) (Outcome, error) {
+func (b *batch) editTeam(c TeamEdit) (Outcome, error) {
 	s, out := b.teamToChange(c.ID, c.Version)
 	if out != nil {
 		return *out, nil
@@ -323,7 +323,7 @@ func (b *batch) claimTeam(s *teamState) bool {
 	return true
 }
 
-func (b *batch) deleteTeam(ctx context.Context, c TeamDelete) (Outcome, error) {
+func (b *batch) deleteTeam(c TeamDelete) (Outcome, error) {
 	s, out := b.teamToChange(c.ID, c.Version)
 	if out != nil {
 		return *out, nil
@@ -344,7 +344,7 @@ func (b *batch) deleteTeam(ctx context.Context, c TeamDelete) (Outcome, error) {
 	return Outcome{Result: Applied, ID: s.now.ID, Team: &s.now}, nil
 }
 
-func (b *batch) restoreTeam(ctx context.Context, c TeamRestore) (Outcome, error) {
+func (b *batch) restoreTeam(c TeamRestore) (Outcome, error) {
 	s, out := b.teamToChange(c.ID, c.Version)
 	if out != nil {
 		return *out, nil
@@ -378,7 +378,7 @@ func optional(values map[string]string, key string) *string {
 
 // setMembership carries out a run's add or remove. A run changes memberships only of teams that its connection owns, and
 // adds none whose member is not pending or active.
-func (b *batch) setMembership(ctx context.Context, c MembershipSet) (Outcome, error) {
+func (b *batch) setMembership(c MembershipSet) (Outcome, error) {
 	t, m := b.teams[c.TeamID], b.members[c.MemberID]
 	if t == nil || m == nil || t.now.Status == Deleted {
 		return stale("the team or the member")

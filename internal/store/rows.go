@@ -215,6 +215,7 @@ type tokenRow struct {
 	ConnectionName string `db:"connection_name"`
 }
 
+//nolint:gosec // columns, no secret
 const tokenSelect = `SELECT t.org_id, t.id, t.name, t.connection_id, t.hash, t.disabled, t.expires_at, t.last_used_at,
 	t.created_at, COALESCE(c.name, '') AS connection_name
 	FROM tokens t LEFT JOIN connections c ON c.org_id = t.org_id AND c.id = t.connection_id `
@@ -244,6 +245,7 @@ type apiKeyRow struct {
 	CreatedAt int64  `db:"created_at"`
 }
 
+//nolint:gosec // columns, no secret
 const apiKeyColumns = `org_id, id, name, role, hash, expires_at, created_at`
 
 func (r *apiKeyRow) key() roster.APIKey {

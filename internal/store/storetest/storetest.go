@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -44,7 +43,7 @@ func EachDatabase(t *testing.T, test func(t *testing.T, d Database)) {
 // Open opens a test's database and closes it at the end.
 func Open(t *testing.T, d Database) *store.DB {
 	t.Helper()
-	db, err := store.Open(context.Background(), d.URL, d.Dir, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	db, err := store.Open(context.Background(), d.URL, d.Dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
