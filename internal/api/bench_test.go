@@ -66,7 +66,10 @@ type bench struct {
 
 func each(t *testing.T, test func(b *bench)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, db *store.DB) { test(newBench(t, db)) })
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		t.Helper()
+		test(newBench(t, db))
+	})
 }
 
 func newBench(t *testing.T, db *store.DB) *bench {

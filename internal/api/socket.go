@@ -47,7 +47,7 @@ func ListenUnix(path string) (net.Listener, error) {
 // private closes the socket to others before it has a name: on Linux a socket's file takes the mode that the socket has
 // when it is bound. Where that isn't so, the chmod after it does the same a moment later.
 func private(_, _ string, conn syscall.RawConn) error {
-	return conn.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) }) //nolint:gosec // a descriptor fits an int
+	return conn.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) })
 }
 
 // lockFolder keeps two daemons that start at once from each taking the other's new socket for a dead one.
@@ -56,7 +56,7 @@ func lockFolder(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the folder of the daemon's socket: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a descriptor fits an int
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("lock the folder of the daemon's socket: %w", err)
 	}
