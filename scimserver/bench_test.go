@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -31,7 +30,7 @@ func benchmark(b *testing.B, run func(b *testing.B, do func(method, path, body s
 			if server != "" {
 				databaseURL = postgresFor(b, server)
 			}
-			log := slog.New(slog.NewTextHandler(io.Discard, nil))
+			log := slog.New(slog.DiscardHandler)
 			db, err := store.Open(b.Context(), databaseURL, b.TempDir(), log)
 			if err != nil {
 				b.Fatal(err)
@@ -91,6 +90,7 @@ func userNumber(i int) string {
 
 func BenchmarkCreateUser(b *testing.B) {
 	benchmark(b, func(b *testing.B, do func(method, path, body string) int) {
+		b.Helper()
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			if code := do(http.MethodPost, "/Users", userNumber(i)); code != http.StatusCreated {
@@ -102,6 +102,7 @@ func BenchmarkCreateUser(b *testing.B) {
 
 func BenchmarkFindUserByUserName(b *testing.B) {
 	benchmark(b, func(b *testing.B, do func(method, path, body string) int) {
+		b.Helper()
 		for i := range 1000 {
 			do(http.MethodPost, "/Users", userNumber(i))
 		}

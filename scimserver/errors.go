@@ -22,8 +22,8 @@ func explain(err error) (told *scim.Error, detail string, ok bool) {
 	}
 	e, is := errors.AsType[*roster.Error](err)
 	if !is {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return scim.NewError(http.StatusServiceUnavailable, "the service took too long: try again"), err.Error(), true
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			return scim.NewError(http.StatusServiceUnavailable, "the request was broken off before it was done: try again"), err.Error(), true
 		}
 		return nil, "", false
 	}
@@ -54,9 +54,6 @@ func (x *exchange) fail(err error) {
 	if d, is := errors.AsType[*denied](err); is {
 		x.refuse(d)
 		return
-	}
-	if errors.Is(err, context.Canceled) && x.r.Context().Err() != nil {
-		return // the client has gone, and nothing was written
 	}
 	told, detail, ok := explain(err)
 	if !ok {

@@ -150,7 +150,10 @@ func (l *lowering) compareTime(f scim.Compare, out roster.Filter, substring bool
 	if err != nil {
 		return roster.Filter{}, err
 	}
-	if out.Time, err = time.Parse(time.RFC3339Nano, text); err != nil || substring {
+	if out.Time, err = time.Parse(time.RFC3339Nano, text); err != nil {
+		out.Time, err = time.Parse("2006-01-02T15:04:05.999999999", text) // xsd:dateTime without a zone: UTC
+	}
+	if err != nil || substring {
 		return roster.Filter{}, scim.InvalidFilter("%s is compared by eq, ne, gt, ge, lt or le with a time like 2011-05-13T04:42:34Z", f.Path)
 	}
 	return out, nil

@@ -52,7 +52,7 @@ func TestErrorsAreSCIMs(t *testing.T) {
 			{request{method: "POST", path: "/Users", body: entraUser, header: map[string]string{"Content-Encoding": "br"}}, 415, ""},
 			{request{method: "GET", path: "/Users?count=many"}, 400, "invalidValue"},
 			{request{method: "GET", path: "/Users?filter=%zz"}, 400, "invalidSyntax"},
-			{request{method: "GET", path: "/Users" + where(`userName eq 5`)}, 400, "invalidFilter"},
+			{request{method: "GET", path: "/Users" + where(`userName eq true`)}, 400, "invalidFilter"},
 			{request{method: "GET", path: "/Users" + where(`userName eq "a`+"\x00"+`"`)}, 400, "invalidFilter"},
 			{request{method: "GET", path: "/Users" + where(`userName eq "a`+"\xff"+`"`)}, 400, "invalidFilter"},
 			{request{method: "GET", path: "/Users" + where(`nickName eq "x"`)}, 400, "invalidFilter"},

@@ -57,7 +57,7 @@ func TestEveryWriteAndEveryFailureIsLoggedAndNoSuccessfulRead(t *testing.T) {
 }
 
 func TestNoSecretReachesTheRequestLog(t *testing.T) {
-	for name, body := range map[string]string{
+	cases := map[string]string{
 		"at the top":                 `{"userName":"u@x.com","password":"hunter2"}`,
 		"in another case":            `{"userName":"u@x.com","PassWord":"hunter2"}`,
 		"escaped":                    `{"userName":"u@x.com","pass\u0077ord":"hunter2"}`,
@@ -72,24 +72,24 @@ func TestNoSecretReachesTheRequestLog(t *testing.T) {
 		"without quotes":             `{"userName":"u@x.com","password":hunter2}`,
 		"in a form":                  `userName=u@x.com&password=hunter2`,
 		"behind a stray quote":       `{"userName: "u@x.com","password":"hunter2"}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			each(t, func(s *service) {
-				for _, q := range []request{{method: "POST", path: "/Users", body: body}, {method: "PATCH", path: "/Users/" + s.user("p@x.com"), body: body}} {
-					before := len(s.log(s.org))
-					s.send(q)
-					rows := s.log(s.org)[before:]
-					if len(rows) != 1 {
-						s.Fatalf("%d rows", len(rows))
-					}
-					all := fmt.Sprintf("%+v", rows[0])
-					if strings.Contains(all, "hunter2") || strings.Contains(all, "4711.4711") || !strings.Contains(rows[0].RequestBody, "***") {
-						s.Errorf("%s logged as %s", body, rows[0].RequestBody)
-					}
-				}
-			})
-		})
 	}
+	each(t, func(s *service) {
+		victim := s.user("p@x.com")
+		for name, body := range cases {
+			for _, q := range []request{{method: "POST", path: "/Users", body: body}, {method: "PATCH", path: "/Users/" + victim, body: body}} {
+				before := len(s.log(s.org))
+				s.send(q)
+				rows := s.log(s.org)[before:]
+				if len(rows) != 1 {
+					s.Fatalf("%s: %d rows", name, len(rows))
+				}
+				all := fmt.Sprintf("%+v", rows[0])
+				if strings.Contains(all, "hunter2") || strings.Contains(all, "4711.4711") || !strings.Contains(rows[0].RequestBody, "***") {
+					s.Errorf("%s: %s logged as %s", name, body, rows[0].RequestBody)
+				}
+			}
+		}
+	})
 }
 
 func TestWhatIsSentAsNonsenseIsLoggedAndChangesNothing(t *testing.T) {

@@ -45,6 +45,7 @@ func eachWith(t *testing.T, cfg scimserver.Config, test func(s *service)) {
 	t.Helper()
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		t.Helper()
 		s := &service{T: t, db: db, roster: roster.New(db), logs: &bytes.Buffer{}}
 		cfg := cfg
 		cfg.Roster, cfg.Store, cfg.Log = s.roster, db, slog.New(slog.NewTextHandler(s.logs, nil))

@@ -50,6 +50,7 @@ type Syncer struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 	stopped bool
+	warned  map[string]time.Time // by connection: when WatchPushes last warned of it
 }
 
 // ErrStopped is why a run stops when the daemon does: it is given back and redone later.
@@ -79,7 +80,7 @@ func New(cfg Config) (*Syncer, error) {
 	if cfg.Poll == 0 {
 		cfg.Poll = time.Second
 	}
-	return &Syncer{cfg: cfg, wake: make(chan struct{}, 1)}, nil
+	return &Syncer{cfg: cfg, wake: make(chan struct{}, 1), warned: map[string]time.Time{}}, nil
 }
 
 // Start starts the workers. A second call, or one after Stop, does nothing.

@@ -77,5 +77,7 @@ func TestPlanText(t *testing.T) {
 
 func TestMain(m *testing.M) {
 	flag.Bool("update", false, "write the golden files anew")
-	os.Exit(m.Run())
+	code := m.Run()
+	removeBinary()
+	os.Exit(code)
 }

@@ -50,10 +50,13 @@ func TestKeys(t *testing.T) {
 		_, err = over.CreateAPIKey(ctx, "acme", client.NewAPIKey{Name: "x", Role: "member", Expires: "1h"})
 		b.refused(err, http.StatusBadRequest, "invalid", "role")
 
-		_, wrong, _ := roster.MintAPIKey()
+		_, unknown, _ := roster.MintAPIKey()
+		id, wrong, _ := roster.MintAPIKey()
+		_, _, other := roster.MintAPIKey()
+		b.commit(roster.Cause{}, roster.APIKeyCreate{Key: roster.APIKey{ID: id, Name: "other", Role: roster.RoleOwner, Hash: other}})
 		_, scim, _ := roster.MintToken()
 		for key, part := range map[string]string{
-			"": "is needed", "rak_": "not valid", wrong: "not valid", scim: "SCIM token", made.Key + "x": "not valid",
+			"": "is needed", "rak_": "not valid", unknown: "not valid", wrong: "not valid", scim: "SCIM token", made.Key + "x": "not valid",
 			strings.Repeat("x", 5000): "not valid",
 		} {
 			response, p := b.do(http.MethodGet, "/api/v1/version", key, "")

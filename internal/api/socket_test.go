@@ -78,27 +78,29 @@ func TestSocketsThatCannotBe(t *testing.T) {
 
 func TestOneOfManyDaemonsGetsTheSocket(t *testing.T) {
 	path := filepath.Join(shortDir(t), "rosterd.sock")
-	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead.SetUnlinkOnClose(false)
-	_ = dead.Close()
-	var wait sync.WaitGroup
-	won := make(chan net.Listener, 20)
-	for range 20 {
-		wait.Go(func() {
-			if listener, err := api.ListenUnix(path); err == nil {
-				won <- listener
-			}
-		})
-	}
-	wait.Wait()
-	close(won)
-	if len(won) != 1 {
-		t.Errorf("%d daemons got it", len(won))
-	}
-	for listener := range won {
-		_ = listener.Close()
+	for range 100 {
+		dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dead.SetUnlinkOnClose(false)
+		_ = dead.Close()
+		var wait sync.WaitGroup
+		won := make(chan net.Listener, 8)
+		for range cap(won) {
+			wait.Go(func() {
+				if listener, err := api.ListenUnix(path); err == nil {
+					won <- listener
+				}
+			})
+		}
+		wait.Wait()
+		close(won)
+		if len(won) != 1 {
+			t.Errorf("%d daemons got it", len(won))
+		}
+		for listener := range won {
+			_ = listener.Close()
+		}
 	}
 }

@@ -262,6 +262,9 @@ func (d *Daemon) keepHouse(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			d.log.Warn("expire held plans", "error", err)
 		}
+		if err := d.syncer.WatchPushes(ctx); err != nil && ctx.Err() == nil {
+			d.log.Warn("watch the pushes", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/rosterd/rosterd/internal/roster"
 )
@@ -95,6 +96,10 @@ func (db *DB) Events(ctx context.Context, org string, l List) ([]roster.Event, s
 // skips a late commit. Any number of replicas may call it; it returns how many it numbered.
 func (db *DB) NumberEvents(ctx context.Context) (int, error) {
 	const batch = 500
+	var waiting int
+	if err := db.read.GetContext(ctx, &waiting, `SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE number IS NULL LIMIT 1) w`); err != nil || waiting == 0 {
+		return 0, err
+	}
 	stx, err := db.write.BeginTxx(ctx, nil)
 	if err != nil {
 		return 0, fmt.Errorf("begin numbering events: %w", err)
@@ -164,4 +169,27 @@ func eventDigest(r *eventRow) []byte {
 	sum := sha256.Sum256([]byte(r.OrgID + "\x00" + r.ID + "\x00" + strconv.FormatInt(r.Time, 10) + "\x00" + r.Type + "\x00" +
 		r.ActorKind + r.ActorID + "\x00" + r.SubjectType + r.SubjectID + "\x00" + r.Reason + "\x00" + string(values[:])))
 	return sum[:]
+}
+
+// PushedOff counts, by the connection that owns them, the members whom pushes alone have deactivated or deleted since a
+// time.
+func (db *DB) PushedOff(ctx context.Context, org string, since time.Time) (map[string]int, error) {
+	var rows []struct {
+		Connection string `db:"connection_id"`
+		N          int    `db:"n"`
+	}
+	// Ids of events begin with their time, so the primary key finds the recent ones.
+	first := fmt.Sprintf("%012x", since.UnixMilli())
+	query := `SELECT m.connection_id, COUNT(DISTINCT m.id) AS n FROM events e
+		JOIN members m ON m.org_id = e.org_id AND m.id = e.subject_id
+		WHERE e.org_id = ? AND e.id > ? AND e.actor_kind = 'token' AND e.type IN ('member.deactivated', 'member.deleted')
+		AND m.connection_id <> '' GROUP BY m.connection_id`
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, first[:8]+"-"+first[8:]); err != nil {
+		return nil, fmt.Errorf("count what pushes took away: %w", err)
+	}
+	out := map[string]int{}
+	for _, r := range rows {
+		out[r.Connection] = r.N
+	}
+	return out, nil
 }

@@ -68,8 +68,21 @@ func (db *DB) Runs(ctx context.Context, org string, l List) ([]roster.Run, strin
 // approved, or one that is queued for a connection without a running one. It returns nil where there is none. The fence
 // grows with each claim, so that a commit by an earlier holder is refused.
 func (db *DB) ClaimRun(ctx context.Context, holder string, lease time.Duration) (*roster.Run, error) {
+	const claimable = ` FROM runs r
+			WHERE (r.state = 'running' AND r.lease_until < ?)
+			   OR ((r.state = 'queued' OR (r.state = 'held' AND r.approval = TRUE)) AND NOT EXISTS (
+			       SELECT 1 FROM runs o WHERE o.org_id = r.org_id AND o.connection_id = r.connection_id AND o.state = 'running'))`
+	// Most of the time there is none, and finding that out writes nothing.
+	now, err := db.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var n int
+	if err := db.read.GetContext(ctx, &n, db.bind(`SELECT COUNT(*)`+claimable), toMicros(now)); err != nil || n == 0 {
+		return nil, err
+	}
 	var claimed *roster.Run
-	err := db.InTx(ctx, func(rtx roster.Tx) error {
+	err = db.InTx(ctx, func(rtx roster.Tx) error {
 		t, _ := rtx.(*tx)
 		claimed = nil
 		var ids []struct {
@@ -77,10 +90,7 @@ func (db *DB) ClaimRun(ctx context.Context, holder string, lease time.Duration) 
 			Org        string `db:"org_id"`
 			Connection string `db:"connection_id"`
 		}
-		query := `SELECT r.id, r.org_id, r.connection_id FROM runs r
-			WHERE (r.state = 'running' AND r.lease_until < ?)
-			   OR ((r.state = 'queued' OR (r.state = 'held' AND r.approval = TRUE)) AND NOT EXISTS (
-			       SELECT 1 FROM runs o WHERE o.org_id = r.org_id AND o.connection_id = r.connection_id AND o.state = 'running'))
+		query := `SELECT r.id, r.org_id, r.connection_id` + claimable + `
 			ORDER BY CASE r.state WHEN 'running' THEN 0 WHEN 'held' THEN 1 ELSE 2 END, r.id LIMIT 1` + db.skipLocked()
 		if err := t.SelectContext(ctx, &ids, db.bind(query), toMicros(t.now)); err != nil || len(ids) == 0 {
 			return err

@@ -246,7 +246,8 @@ func typedCompare(path Path, op CompareOp, value any) (Filter, error) {
 	case (kind == Integer || kind == Decimal) && op.substring():
 		return nil, InvalidFilter("%s is of type %s, which %s cannot compare", path, kind, op)
 	case kind == DateTime && !op.substring():
-		if _, ok := parseTime(value.(string)); !ok {
+		text, _ := value.(string)
+		if _, ok := parseTime(text); !ok {
 			return nil, InvalidFilter("%s is compared with something that is not a date and time", path)
 		}
 	}

@@ -103,7 +103,7 @@ func hexUnit(s []byte) (rune, bool) {
 		if d < 0 || (c < '0') {
 			return 0, false
 		}
-		r = r<<4 | rune(d)
+		r = r<<4 | rune(d) //nolint:gosec // a digit
 	}
 	return r, true
 }

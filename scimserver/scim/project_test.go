@@ -54,7 +54,7 @@ func TestProjectionReturnsWhatIsAskedFor(t *testing.T) {
 func TestProjectionWithoutAttributesReturnsDefaults(t *testing.T) {
 	for except, gone := range map[string][]string{
 		"":                                      {"password"},
-		" , ":                                   {"password"},
+		" , ":                                   {"password"}, //nolint:gocritic // white space is the case
 		"id,schemas,shoe":                       {"password"},
 		"EMAILS,groups":                         {"password", "emails", "groups"},
 		ent:                                     {"password", ent},
