@@ -136,6 +136,28 @@ func TestEntraPatchShapes(t *testing.T) {
 	})
 }
 
+func TestAFilterFindsNobodyByWhatIsOnlyShownForThem(t *testing.T) {
+	each(t, func(s *service) {
+		s.must(http.StatusCreated, "POST", "/Users", `{"userName":"ada@x.com","emails":[{"type":"home","value":"home@x.com"}]}`)
+		bob := s.must(http.StatusCreated, "POST", "/Users", `{"userName":"bob@x.com","displayName":"Bob","emails":[{"type":"work","value":"bob@x.com"}]}`).id()
+		for filter, want := range map[string]int{
+			`displayName eq "ada@x.com"`: 0, `displayName pr`: 1, `emails[type eq "work"].value eq "home@x.com"`: 0,
+			`emails.value eq "home@x.com"`: 1, `externalId sw "X"`: 0, `displayName sw "b" and emails eq "bob@x.com"`: 1, `userName pr`: 2,
+		} {
+			r := s.must(http.StatusOK, "GET", "/Users"+where(filter), "")
+			if len(r.resources()) != want || r.body["totalResults"] != float64(want) {
+				s.Errorf("%s: %s, want %d", filter, r.raw, want)
+			}
+		}
+		if r := s.must(http.StatusOK, "GET", "/Users"+where(`displayName eq "bob"`)+"&startIndex=2&count=5", ""); len(r.resources()) != 0 || r.body["totalResults"] != 1.0 {
+			s.Errorf("beyond the end: %s", r.raw)
+		}
+		if r := s.must(http.StatusOK, "GET", "/Users?filter=userName+eq+%22bob;x%22+or+id+eq+%22"+bob+"%22", ""); r.status != http.StatusOK {
+			s.Errorf("a bare semicolon: %s", r.raw)
+		}
+	})
+}
+
 func TestADisabledUserIsReadableInactiveAndComesBackWithTeams(t *testing.T) {
 	each(t, func(s *service) {
 		ada, bob := s.user("ada@x.com"), s.user("bob@x.com")

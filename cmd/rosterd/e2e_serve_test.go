@@ -21,9 +21,7 @@ func TestE2EServe(t *testing.T) {
 				m.t.Errorf("the daemon says %q, not %q", said, want)
 			}
 		}
-		if log := m.daemon.errOut.String(); !strings.Contains(log, "public_url is not set") {
-			m.t.Errorf("no warning of public_url in %q", log)
-		}
+		m.warns("public_url is not set")
 		m.answers("/healthz", "ok\n")
 		m.answers("/readyz", "ready\n")
 		m.private()
@@ -123,14 +121,22 @@ func lastLines(text string) string {
 func (m *machine) publicURL() {
 	m.t.Helper()
 	m.serve("--public-url", "https://id.example.com/")
-	if m.scim != "https://id.example.com/service/v1/scim/v2" || strings.Contains(m.daemon.errOut.String(), "public_url") {
-		m.t.Errorf("base URL %s; log %s", m.scim, m.daemon.errOut.String())
+	if m.scim != "https://id.example.com/service/v1/scim/v2" {
+		m.t.Errorf("base URL %s", m.scim)
 	}
+	p := m.daemon
 	m.stop()
+	if log := p.errOut.String(); strings.Contains(log, "WARN") {
+		m.t.Errorf("a warning in %q", log)
+	}
 	m.env = append(m.env, "ROSTERD_PUBLIC_URL=http://id.example.com")
 	m.serve()
-	if log := m.daemon.errOut.String(); !strings.Contains(log, "public_url is not https") {
-		m.t.Errorf("no warning of plain http in %q", log)
-	}
+	m.warns("public_url is not https")
 	m.stop()
+}
+
+// warns waits for a line of the daemon's log.
+func (m *machine) warns(words string) {
+	m.t.Helper()
+	m.until("the daemon warns: "+words, func() bool { return strings.Contains(m.daemon.errOut.String(), words) })
 }

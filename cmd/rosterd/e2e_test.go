@@ -88,6 +88,7 @@ type machine struct {
 func eachMachine(t *testing.T, test func(m *machine)) {
 	t.Helper()
 	path := binary(t)
+	t.Parallel()
 	storetest.EachDatabase(t, func(t *testing.T, db storetest.Database) {
 		t.Parallel()
 		m := &machine{t: t, db: db, binary: path, env: environmentWithout("ROSTERD_", "NO_COLOR", "TERM")}

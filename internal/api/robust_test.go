@@ -95,7 +95,7 @@ func TestBadInputIsNeverOurFault(t *testing.T) {
 		bodies := []string{
 			"null", "[]", `"x"`, "7", "{", "", `{"name":7}`, `{"nothing":1}`, `{"name":"\u0000","expires":"1d","email":"\u0000@x","key":"\u0000","connection":"entra"}`, "\xff\xfe",
 			`{"name":"` + strings.Repeat("x", 2000) + `","expires":"1d"}`, `{"name":"` + strings.Repeat("x", 600_000) + `"}`, strings.Repeat("[", 20_000),
-			`{"key":"x","connection":"nothing","object_id":"x"}`, `{"email":null}`, `{"only":["nothing"]}`, `{"only":[7]}`, `{"only":"x"}`, `{"old":"","new":""}`, `{"enabled":"yes"}`,
+			`{"key":"x","connection":"nothing","object_id":"x"}`, `{"key":"\u0000","connection":"entra"}`, `{"email":null}`, `{"only":["nothing"]}`, `{"only":[7]}`, `{"only":"x"}`, `{"old":"","new":""}`, `{"enabled":"yes"}`,
 		}
 		check := func(method, path, body string) {
 			response, _ := b.do(method, path, owner, body)

@@ -31,6 +31,7 @@ type DB struct {
 	path    string // SQLite's file
 	url     string // PostgreSQL's
 	scratch string // folder for SQLite's staging files
+	group   *groupCommit
 }
 
 // Kind returns "sqlite" or "postgres".
@@ -99,6 +100,7 @@ func openSQLite(ctx context.Context, dir string, log *slog.Logger) (*DB, error) 
 	}
 	write.SetMaxOpenConns(1)
 	db := &DB{write: write, dialect: sqliteDialect, log: log, path: path, scratch: scratch}
+	db.group = &groupCommit{db: db}
 	if err := db.migrate(ctx); err != nil {
 		_ = write.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -111,6 +113,7 @@ func openSQLite(ctx context.Context, dir string, log *slog.Logger) (*DB, error) 
 		return nil, fmt.Errorf("open %s for reading: %w", path, err)
 	}
 	db.read.SetMaxOpenConns(8)
+	db.read.SetMaxIdleConns(8) // opening one costs more than a query
 	return db, nil
 }
 
@@ -127,6 +130,9 @@ func sqliteDSN(path string, more ...string) string {
 
 // Close closes the database.
 func (db *DB) Close() error {
+	if db.group != nil {
+		db.group.wait()
+	}
 	err := db.write.Close()
 	if db.read != db.write {
 		err = errors.Join(err, db.read.Close())
@@ -159,22 +165,20 @@ func (db *DB) InTx(ctx context.Context, fn func(roster.Tx) error) error {
 	}
 }
 
-func (db *DB) inTx(ctx context.Context, fn func(roster.Tx) error) (err error) {
+// inTx runs fn once. On SQLite, which has one writer, transactions that wait for each other share one commit.
+func (db *DB) inTx(ctx context.Context, fn func(roster.Tx) error) error {
+	if db.group != nil {
+		return db.group.do(ctx, fn)
+	}
 	stx, err := db.write.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			_ = stx.Rollback()
-		}
-	}()
+	defer func() { _ = stx.Rollback() }() // after a commit it does nothing
 	t := &tx{Tx: stx, db: db}
-	var now int64
-	if err := stx.QueryRowxContext(ctx, db.dialect.nextSeq).Scan(&t.seq, &now); err != nil {
-		return fmt.Errorf("take a commit sequence number: %w", err)
+	if err := t.begin(ctx); err != nil {
+		return err
 	}
-	t.now = fromMicros(now)
 	if err := fn(t); err != nil {
 		return err
 	}
@@ -237,23 +241,25 @@ func storeError(err error) error {
 
 // dialect holds where the two databases differ.
 type dialect struct {
-	name    string
-	nextSeq string // returns the next commit sequence number and the time
-	stamp   string // returns the last commit sequence number
-	now     string // an expression: microseconds since 1970
-	lock    string // appended to a SELECT to lock its rows
-	bind    int
-	schema  *strings.Replacer
+	name        string
+	nextSeq     string // returns the next commit sequence number and the time
+	stamp       string // returns the last commit sequence number
+	now         string // an expression: microseconds since 1970
+	lock        string // appended to a SELECT to lock its rows
+	lockMembers string // the same, for those of the alias m alone
+	bind        int
+	schema      *strings.Replacer
 }
 
 var (
 	postgres = dialect{ //nolint:gochecknoglobals // constant data
-		name:    "postgres",
-		nextSeq: "SELECT nextval('commit_seq'), (extract(epoch from clock_timestamp()) * 1000000)::bigint",
-		stamp:   "SELECT last_value FROM commit_seq",
-		now:     "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
-		lock:    " FOR UPDATE",
-		bind:    sqlx.DOLLAR,
+		name:        "postgres",
+		nextSeq:     "SELECT nextval('commit_seq'), (extract(epoch from clock_timestamp()) * 1000000)::bigint",
+		stamp:       "SELECT last_value FROM commit_seq",
+		now:         "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
+		lock:        " FOR UPDATE",
+		lockMembers: " FOR UPDATE OF m",
+		bind:        sqlx.DOLLAR,
 		schema: strings.NewReplacer("{text}", `TEXT COLLATE "C"`, "{bytes}", "BYTEA", "{unlogged}", "UNLOGGED",
 			"{xid}", "(pg_current_xact_id()::text)::bigint", "{sequence}", "CREATE SEQUENCE commit_seq;"),
 	}

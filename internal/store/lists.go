@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/rosterd/rosterd/internal/roster"
 )
@@ -49,15 +50,17 @@ func (db *DB) Members(ctx context.Context, org string, l List) ([]roster.Member,
 func (db *DB) FindMembers(ctx context.Context, org, key string) ([]roster.Member, error) {
 	var rows []memberRow
 	fold := roster.Fold(key)
-	query := `SELECT ` + memberColumns + ` FROM members m WHERE m.org_id = ? AND m.status <> 'deleted' AND m.id IN (
+	query := `SELECT ` + memberColumns + ` FROM (
 		SELECT id FROM members WHERE org_id = ? AND id = ?
-		UNION SELECT id FROM members WHERE org_id = ? AND user_name_key = ?
-		UNION SELECT id FROM members WHERE org_id = ? AND email_key = ?
-		UNION SELECT id FROM members WHERE org_id = ? AND external_id = ?
-		UNION SELECT target_id FROM links WHERE org_id = ? AND type = 'member' AND object_id = ?) ORDER BY m.id`
-	if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, org, key, org, fold, org, fold, org, key, org, key); err != nil {
+		UNION ALL SELECT id FROM members WHERE org_id = ? AND user_name_key = ?
+		UNION ALL SELECT id FROM members WHERE org_id = ? AND email_key = ?
+		UNION ALL SELECT id FROM members WHERE org_id = ? AND external_id = ?
+		UNION ALL SELECT target_id FROM links WHERE org_id = ? AND type = 'member' AND object_id = ?) k
+		CROSS JOIN members m WHERE m.org_id = ? AND m.id = k.id AND m.status <> 'deleted' ORDER BY m.id`
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, key, org, fold, org, fold, org, key, org, key, org); err != nil {
 		return nil, fmt.Errorf("find member %q: %w", key, err)
 	}
+	rows = slices.CompactFunc(rows, func(a, b memberRow) bool { return a.ID == b.ID }) // who has it as two keys comes twice
 	return membersOf(rows)
 }
 

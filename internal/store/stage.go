@@ -460,7 +460,7 @@ func (s *Stage) matchRows(ctx context.Context, names, emails, objects []string) 
 	n := max(len(names), len(emails), len(objects))
 	for from := 0; from < n; from += chunkSize {
 		var parts []string
-		args := []any{s.run.Connection, s.run.ID, s.run.Org}
+		var args []any
 		part := func(ids []string, where string) {
 			if from < len(ids) {
 				parts = append(parts, `SELECT id FROM members WHERE org_id = ? AND `+where)
@@ -470,10 +470,12 @@ func (s *Stage) matchRows(ctx context.Context, names, emails, objects []string) 
 		part(names, `user_name_key IN (?)`)
 		part(emails, `email_key IN (?)`)
 		part(objects, `external_id IN (?)`)
-		query := `SELECT ` + memberColumns + `, COALESCE(l.object_id, '') AS linked, COALESCE(s.user_name, '') AS wants FROM members m
+		query := `SELECT ` + memberColumns + `, COALESCE(l.object_id, '') AS linked, COALESCE(s.user_name, '') AS wants FROM (` + strings.Join(parts, " UNION ALL ") + `) k
+			CROSS JOIN members m
 			LEFT JOIN links l ON l.org_id = m.org_id AND l.connection_id = ? AND l.type = 'member' AND l.target_id = m.id
 			LEFT JOIN stage_users s ON s.run_id = ? AND s.object_id = l.object_id
-			WHERE m.org_id = ? AND m.status <> 'deleted' AND m.id IN (` + strings.Join(parts, " UNION ") + `) ORDER BY m.id`
+			WHERE m.org_id = ? AND m.id = k.id AND m.status <> 'deleted' ORDER BY m.id`
+		args = append(args, s.run.Connection, s.run.ID, s.run.Org)
 		var rows []matchRow
 		if err := s.db.selectIn(ctx, s.conn, &rows, query, args...); err != nil {
 			return nil, fmt.Errorf("read members that match: %w", err)

@@ -146,7 +146,7 @@ func (s *Stage) teamMatches(ctx context.Context, names, externals []string) ([]r
 	n := max(len(names), len(externals))
 	for from := 0; from < n; from += chunkSize {
 		var parts []string
-		args := []any{s.run.Connection, s.run.Org}
+		var args []any
 		part := func(ids []string, where string) {
 			if from < len(ids) {
 				parts = append(parts, `SELECT id FROM teams WHERE org_id = ? AND `+where)
@@ -155,9 +155,11 @@ func (s *Stage) teamMatches(ctx context.Context, names, externals []string) ([]r
 		}
 		part(names, `status = 'active' AND display_key IN (?)`)
 		part(externals, `external_id IN (?)`)
-		query := `SELECT ` + teamColumns + `, COALESCE(l.object_id, '') AS linked FROM teams t
+		query := `SELECT ` + teamColumns + `, COALESCE(l.object_id, '') AS linked FROM (` + strings.Join(parts, " UNION ALL ") + `) k
+			CROSS JOIN teams t
 			LEFT JOIN links l ON l.org_id = t.org_id AND l.connection_id = ? AND l.type = 'team' AND l.target_id = t.id
-			WHERE t.org_id = ? AND t.id IN (` + strings.Join(parts, " UNION ") + `) ORDER BY t.id`
+			WHERE t.org_id = ? AND t.id = k.id ORDER BY t.id`
+		args = append(args, s.run.Connection, s.run.Org)
 		var rows []teamMatchRow
 		if err := s.db.selectIn(ctx, s.conn, &rows, query, args...); err != nil {
 			return nil, fmt.Errorf("read teams that match: %w", err)

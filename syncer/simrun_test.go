@@ -1,0 +1,685 @@
+package syncer_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rosterd/rosterd/internal/idpsim"
+	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/store"
+	"github.com/rosterd/rosterd/syncer"
+)
+
+// perils are what a run meets on its way. The zero perils are a quiet day.
+type perils struct {
+	faults []peril
+	// What happens between the reading of the n-th answer of the IdP and its being sent, or before the n-th commit; 0:
+	// nothing.
+	pushAt, pushAtCommit int
+	// The process dies at the n-th answer, or right before or after the n-th commit.
+	dieAt, dieBefore, dieAfter int
+	// The process sleeps there until another has taken the run over and finished it, and then goes on.
+	sleepAt, sleepBefore int
+	cancelAt             int
+	calls, looks         int
+}
+
+// peril is one way in which the tenant misbehaves.
+type peril struct {
+	name  string
+	fault idpsim.Fault
+	// breaks says that the run can't be complete once the fault struck.
+	breaks bool
+	// lies about memberships: a list that looks whole and isn't, or is older than it should be.
+	lies bool
+	lag  int
+}
+
+func (s *sim) drawFault() peril {
+	const assignments, members, users = "/servicePrincipals/*/appRoleAssignedTo", "/groups/*/members", "/users"
+	path := pick(s.rng, []string{assignments, members, members, users})
+	f := idpsim.Fault{Path: path, Skip: s.rng.IntN(5), Count: s.rng.IntN(3)}
+	if path != members {
+		f.Skip = s.rng.IntN(2)
+	}
+	switch s.rng.IntN(8) {
+	case 0, 1:
+		f.Status, f.Code = 400, "BadRequest"
+		return peril{name: "400 " + path, fault: f, breaks: true}
+	case 2:
+		f.Status, f.Code = 403, "Authorization_RequestDenied"
+		return peril{name: "403 " + path, fault: f, breaks: true}
+	case 3:
+		f.Empty = true
+		return peril{name: "empty " + path, fault: f, lies: path == members}
+	case 4:
+		f.DropNextLink = true
+		return peril{name: "no next link " + path, fault: f, lies: path == members}
+	case 5:
+		f.Lag, f.Count = 1+s.rng.IntN(6), 0
+		return peril{name: fmt.Sprintf("%s of %d changes ago", path, f.Lag), fault: f, lies: path == members, lag: f.Lag}
+	case 6:
+		look := pick(s.rng, []string{"/users/*", "/users/*/appRoleAssignments", "/groups/*/appRoleAssignments"})
+		return peril{name: "400 " + look, fault: idpsim.Fault{Path: look, Count: s.rng.IntN(3), Status: 400, Code: "BadRequest"}}
+	default:
+		return peril{name: "400 /groups/*", fault: idpsim.Fault{Path: "/groups/*", Skip: s.rng.IntN(3), Count: 1, Status: 400, Code: "BadRequest"}}
+	}
+}
+
+func (s *sim) drawPerils() perils {
+	var p perils
+	if chance(s.rng, 35) {
+		for range 1 + s.rng.IntN(2) {
+			p.faults = append(p.faults, s.drawFault())
+		}
+	}
+	if chance(s.rng, 40) {
+		p.pushAt = 1 + s.rng.IntN(20)
+	}
+	if chance(s.rng, 30) {
+		p.pushAtCommit = 1 + s.rng.IntN(5)
+	}
+	switch s.rng.IntN(14) {
+	case 0:
+		p.dieAt = 1 + s.rng.IntN(20)
+	case 1:
+		p.dieBefore = 1 + s.rng.IntN(5)
+	case 2:
+		p.dieAfter = 1 + s.rng.IntN(5)
+	case 3:
+		p.sleepAt = 1 + s.rng.IntN(20)
+	case 4:
+		p.sleepBefore = 1 + s.rng.IntN(5)
+	case 5:
+		p.cancelAt = 1 + s.rng.IntN(20)
+	case 6:
+		p.calls = 3 + s.rng.IntN(20)
+	case 7:
+		p.looks = 1 + s.rng.IntN(3)
+	}
+	return p
+}
+
+// fact is what was right at some version of the tenant.
+type fact struct {
+	value   string
+	version int
+}
+
+// watch is what is kept of a run on its way: what was right at its start, and whenever something happened meanwhile.
+type watch struct {
+	id      string
+	from    int // the tenant's version at its start, less what a lagging replica may answer
+	lag     int
+	settled bool
+	facts   map[string]fact
+	struck  []string // faults that leave the run incomplete
+	lies    bool
+	asleep  string // what was stored when the run had been taken over
+}
+
+// right notes what is stored as the tenant wants it, and stays so whatever the run does.
+func (s *sim) right(w *watch) {
+	st := s.look()
+	w.facts = map[string]fact{}
+	settles := s.settles()
+	for _, key := range s.keys(st) {
+		want := s.now().wanted(key)
+		if want == "any" || s.stored(st, key, want) != want || w.lies && strings.HasPrefix(key, "membership:") {
+			continue
+		}
+		f := fact{value: want, version: s.version()}
+		if !settles || !s.pushed(st, key) {
+			f.version = max(0, f.version-w.lag)
+		}
+		if s.unchanged(key, f) {
+			w.facts[key] = f
+		}
+	}
+}
+
+func (s *sim) settles() bool {
+	c, err := s.db.Connection(s.ctx, s.org, s.conn)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c.Settle > 0
+}
+
+// pushed says whether a push spoke of the object, so that it is looked at again before a lagging answer is believed.
+func (s *sim) pushed(st *state, key string) bool {
+	kind, id, _ := strings.Cut(key, ":")
+	switch kind {
+	case "member":
+		at, _ := st.memberByObject[id]["pushed_at"].(float64)
+		return at > 0
+	case "team":
+		at, _ := st.teamByObject[id]["pushed_at"].(float64)
+		return at > 0
+	}
+	return false
+}
+
+func (s *sim) unchanged(key string, f fact) bool {
+	for _, tr := range s.history[f.version:] {
+		if tr.wanted(key) != f.value {
+			return false
+		}
+	}
+	return true
+}
+
+// stillRight checks that nothing that was right, and did not change in the tenant since, was made wrong by the run.
+func (s *sim) stillRight(w *watch) {
+	s.t.Helper()
+	st := s.look()
+	for _, key := range slices.Sorted(maps.Keys(w.facts)) {
+		f := w.facts[key]
+		if got := s.stored(st, key, f.value); got != f.value && s.unchanged(key, f) {
+			s.t.Errorf("run %s did harm: %s was right (%s) and is now %q", w.id, key, f.value, got)
+		}
+	}
+}
+
+// meanwhile lets something happen while a run is on its way.
+func (s *sim) meanwhile(w *watch, do func()) {
+	s.stillRight(w)
+	do()
+	s.right(w)
+}
+
+// disturb changes the tenant, pushes, and does damage, while a run waits for an answer or is about to commit.
+func (s *sim) disturb(w *watch) {
+	s.note("  meanwhile:")
+	s.meanwhile(w, func() {
+		for range 1 + s.rng.IntN(3) {
+			pick(s.rng, []func(){s.changePeople, s.changePeople, s.changeNames, s.changeMembers, s.changeGroups})()
+		}
+		if chance(s.rng, 85) {
+			s.push()
+		}
+		if chance(s.rng, 25) {
+			s.damage()
+		}
+		if chance(s.rng, 8) {
+			s.operate()
+		}
+	})
+}
+
+func (s *sim) fullRun(p perils) {
+	id := s.commit(operator(), roster.RunRequest{Connection: s.conn, Mode: roster.ModeFull, By: "op"})[0].ID
+	s.execute(id, p)
+}
+
+// execute works a run off, with what it meets, and holds it against what was true before and meanwhile.
+func (s *sim) execute(id string, p perils) {
+	s.t.Helper()
+	w := s.watchRun(id, p)
+	s.note("run %s%s", id, p)
+	lease := time.Minute
+	if p.cancelAt > 0 {
+		lease = 200 * time.Millisecond
+	}
+	byClock := p.dieAt%4 == 1
+	if byClock {
+		lease = 100 * time.Millisecond
+	}
+	dies := p.dieAt+p.dieBefore+p.dieAfter > 0
+	first := s.process("first", lease, dies, func(c *syncer.Config) { c.Calls, c.Looks = p.calls, p.looks })
+	dead := false
+	kill := func() {
+		dead = true
+		s.met.add("a process that died", 1)
+		s.note("  the process dies")
+		first.kill()
+	}
+	sleep := func() {
+		s.note("  the process sleeps while another takes over")
+		s.meanwhile(w, func() {})
+		s.takeOver(false)
+		w.asleep = s.dump()
+	}
+	clear := s.setPerils(w, p, kill, sleep)
+	first.commit.before = func(n int) {
+		switch n {
+		case p.pushAtCommit:
+			s.met.add("a push between two commits", 1)
+			s.disturb(w)
+		case p.dieBefore:
+			kill()
+		case p.sleepBefore:
+			sleep()
+		}
+	}
+	first.commit.after = func(n int) {
+		if n == p.dieAfter {
+			kill()
+		}
+	}
+	if !first.syncer.WorkOne(s.ctx) {
+		s.t.Errorf("there was no run to work off")
+	}
+	if w.asleep != "" && s.dump() != w.asleep {
+		s.t.Errorf("the holder whose lease had passed on wrote something")
+	}
+	if dead {
+		s.takeOver(byClock)
+	}
+	clear()
+	s.afterRun(w)
+}
+
+func (s *sim) watchRun(id string, p perils) *watch {
+	w := &watch{id: id}
+	for _, f := range p.faults {
+		w.lag, w.lies = max(w.lag, f.lag), w.lies || f.lies
+	}
+	w.from = max(0, s.version()-w.lag)
+	c, err := s.db.Connection(s.ctx, s.org, s.conn)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w.settled = c.Settled
+	s.right(w)
+	return w
+}
+
+// setPerils injects what the run meets at the IdP; it returns what takes it away.
+func (s *sim) setPerils(w *watch, p perils, kill, sleep func()) (remove func()) {
+	var clear []func()
+	for _, f := range p.faults {
+		f.fault.BeforeRead = func() {
+			if f.breaks {
+				w.struck = append(w.struck, f.name)
+			}
+		}
+		clear = append(clear, s.tenant.Inject(f.fault))
+	}
+	at := func(n int, do func()) {
+		if n > 0 {
+			clear = append(clear, s.tenant.Inject(idpsim.Fault{Skip: n - 1, Count: 1, BeforeAnswer: do}))
+		}
+	}
+	at(p.pushAt, func() {
+		s.met.add("a push during a run", 1)
+		s.disturb(w)
+	})
+	at(p.dieAt, kill)
+	at(p.sleepAt, sleep)
+	at(p.cancelAt, func() {
+		s.note("  the run is cancelled")
+		s.commit(operator(), roster.RunCancel{ID: w.id, By: "op"})
+		time.Sleep(120 * time.Millisecond)
+	})
+	return func() {
+		for _, c := range clear {
+			c()
+		}
+	}
+}
+
+func (p perils) String() string {
+	var out []string
+	for _, f := range p.faults {
+		out = append(out, fmt.Sprintf("%s (skip %d, count %d)", f.name, f.fault.Skip, f.fault.Count))
+	}
+	for name, n := range map[string]int{"push at answer": p.pushAt, "push at commit": p.pushAtCommit, "dies at answer": p.dieAt,
+		"dies before commit": p.dieBefore, "dies after commit": p.dieAfter, "sleeps at answer": p.sleepAt, "sleeps before commit": p.sleepBefore,
+		"cancelled at answer": p.cancelAt, "calls": p.calls, "looks": p.looks} {
+		if n > 0 {
+			out = append(out, fmt.Sprintf("%s %d", name, n))
+		}
+	}
+	slices.Sort(out)
+	if len(out) == 0 {
+		return ""
+	}
+	return " with " + strings.Join(out, ", ")
+}
+
+// afterRun checks a run that has ended.
+func (s *sim) afterRun(w *watch) {
+	s.t.Helper()
+	run, actions := s.show(w.id)
+	s.note("  ended %s, complete %t, %d actions, calls for approval %d %s", run.State, run.Complete, len(actions), len(run.Held), run.Error)
+	for _, a := range actions {
+		s.note("    %s %s %s (%s %s): %s %s: %s", a.Drift.Kind, a.Drift.Action, a.Drift.Subject.Name, a.Drift.Subject.ID, a.Drift.Subject.ObjectID,
+			a.State, a.Note, a.Drift.Reason)
+		s.met.add(string(a.State)+" "+string(a.Drift.Action), 1)
+		if a.Drift.Kind == roster.ConflictKind {
+			s.met.add("a listed conflict", 1)
+		}
+	}
+	if !run.State.Finished() {
+		s.t.Errorf("run %s is %s", w.id, run.State)
+	}
+	if run.State == roster.RunFailed && strings.Contains(run.Error, "internal error") {
+		s.t.Errorf("run %s failed: %s", w.id, run.Error)
+	}
+	if !run.Complete {
+		s.met.add("a list that was not whole", 1)
+	}
+	if run.State == roster.RunHeld {
+		s.met.add("a run that was held", 1)
+	}
+	if len(w.struck) > 0 && run.Complete {
+		s.t.Errorf("run %s is complete, though it met %v", w.id, w.struck)
+	}
+	s.stillRight(w)
+	s.checkHonest(w, actions)
+	s.checkEvidence(w, run)
+	s.checkGuards(w, actions)
+	s.checkHeld(w)
+}
+
+// done are the events that a run's actions make, as "type subject".
+func (s *sim) done(a *roster.RunAction) string {
+	d := &a.Drift
+	typ := map[roster.Action]string{roster.ActCreate: "created", roster.ActUpdate: "updated", roster.ActDeactivate: "deactivated",
+		roster.ActReactivate: "reactivated", roster.ActRestore: "restored", roster.ActDelete: "deleted", roster.ActAdd: "added", roster.ActRemove: "removed"}[d.Action]
+	if d.Subject.Type == roster.TypeMembership {
+		return fmt.Sprintf("membership.%s %s/%s", typ, s.seen.teamByObject[d.TeamObject].text("id"), s.seen.memberByObject[d.MemberObject].text("id"))
+	}
+	id := d.Subject.ID
+	if d.Action == roster.ActCreate {
+		if id = s.seen.memberByObject[d.Subject.ObjectID].text("id"); d.Subject.Type == roster.TypeTeam {
+			id = s.seen.teamByObject[d.Subject.ObjectID].text("id")
+		}
+	}
+	return fmt.Sprintf("%s.%s %s", d.Subject.Type, typ, id)
+}
+
+// checkHonest holds what the run did, by its events, against what it says it did.
+func (s *sim) checkHonest(w *watch, actions []roster.RunAction) {
+	s.t.Helper()
+	var said, did []string
+	for i := range actions {
+		if actions[i].State == roster.ActionApplied {
+			said = append(said, s.done(&actions[i]))
+		}
+	}
+	for _, e := range s.seen.events {
+		typ := e.text("type")
+		if e.text("run_id") != w.id {
+			continue
+		}
+		switch what := typ[strings.Index(typ, ".")+1:]; what {
+		case "created", "updated", "deactivated", "reactivated", "restored", "deleted", "added", "removed":
+			did = append(did, typ+" "+e.text("subject_id"))
+		}
+	}
+	slices.Sort(said)
+	slices.Sort(did)
+	if !slices.Equal(said, did) {
+		s.t.Errorf("run %s says that it did\n\t%s\nand did\n\t%s", w.id, strings.Join(said, "\n\t"), strings.Join(did, "\n\t"))
+	}
+}
+
+// checkEvidence checks that the run took nothing without evidence.
+func (s *sim) checkEvidence(w *watch, run roster.Run) {
+	s.t.Helper()
+	lists, err := s.db.Collections(s.ctx, w.id, true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	broken := map[string]bool{}
+	for _, c := range lists {
+		if c.Kind != "note" {
+			broken[c.Kind+" "+c.ObjectID] = true
+		}
+	}
+	for _, e := range s.seen.events {
+		if e.text("run_id") != w.id {
+			continue
+		}
+		subject := e.text("subject_id")
+		switch e.text("type") {
+		case "member.deactivated":
+			object := s.seen.objectOfMember[subject]
+			always, explicit := object != "", false
+			for _, tr := range s.history[w.from:] {
+				u, known := tr.people[object]
+				_, in := tr.desired[object]
+				always, explicit = always && in, explicit || !known || u.Disabled
+			}
+			if always {
+				s.t.Errorf("run %s deactivated %s, who was in scope all the time", w.id, e.text("subject_name"))
+			}
+			if !run.Complete && !explicit {
+				s.t.Errorf("run %s did not read every list whole and deactivated %s, who was neither disabled nor deleted", w.id, e.text("subject_name"))
+			}
+		case "membership.removed":
+			team, _, _ := strings.Cut(subject, "/")
+			if broken["members "+s.seen.objectOfTeam[team]] {
+				s.t.Errorf("run %s removed %s, though that list was not whole", w.id, e.text("subject_name"))
+			}
+		case "team.deleted":
+			if broken["assignments "] {
+				s.t.Errorf("run %s deleted %s, though the assignments were not whole", w.id, e.text("subject_name"))
+			}
+		}
+	}
+}
+
+// checkGuards adds up what runs took unasked, and holds it against the default limits: no more than the floor, as the
+// share of so few is always crossed.
+func (s *sim) checkGuards(w *watch, actions []roster.RunAction) {
+	s.t.Helper()
+	teams := map[string]int{}
+	for _, a := range actions {
+		class := a.Drift.Guard()
+		if a.State != roster.ActionApplied || class == roster.GuardNone || s.approved[w.id][a.N] {
+			continue
+		}
+		if !w.settled && class != roster.GuardReactivate {
+			s.t.Errorf("run %s, one of the first, took %s unasked", w.id, a.Drift.Subject.Name)
+		}
+		if a.Drift.Uncounted {
+			continue
+		}
+		s.removed[class]++
+		if class == roster.GuardMembership {
+			teams[a.Drift.TeamObject]++
+			if n, size := teams[a.Drift.TeamObject], a.Drift.TeamSize; !s.wide && size > 10 && n*2 > size {
+				s.t.Errorf("run %s took more than half of team %s unasked", w.id, a.Drift.TeamName)
+			}
+		}
+	}
+	for class, floor := range map[roster.Guarded]int{roster.GuardMember: 5, roster.GuardReactivate: 5, roster.GuardMembership: 20} {
+		if s.removed[class] > floor && !s.wide {
+			s.t.Errorf("runs took or gave %d %s unasked", s.removed[class], class)
+		}
+	}
+}
+
+// checkHeld checks that a run left alone what other runs hold.
+func (s *sim) checkHeld(w *watch) {
+	s.t.Helper()
+	for _, held := range s.heldRuns() {
+		if held.ID == w.id {
+			continue
+		}
+		_, actions := s.show(held.ID)
+		for i := range actions {
+			a := &actions[i]
+			if a.State != roster.ActionHeld || a.Drift.Subject.ID == "" {
+				continue
+			}
+			for _, e := range s.seen.events {
+				typ := e.text("type")
+				if e.text("run_id") == w.id && e.text("subject_id") == a.Drift.Subject.ID && !strings.HasSuffix(typ, ".linked") && !strings.HasSuffix(typ, ".claimed") {
+					s.t.Errorf("run %s did %s to %s, which run %s holds", w.id, typ, a.Drift.Subject.Name, held.ID)
+				}
+			}
+		}
+	}
+}
+
+func (s *sim) heldRuns() []roster.Run {
+	runs, _, err := s.db.Runs(s.ctx, s.org, store.List{Status: string(roster.RunHeld)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return runs
+}
+
+// settleHeld approves so many percent of the held plans, some of them in part, and cancels the others.
+func (s *sim) settleHeld(percent int) {
+	for _, run := range s.heldRuns() {
+		_, actions := s.show(run.ID)
+		var kinds []roster.Kind
+		for _, a := range actions {
+			if a.State == roster.ActionHeld && !slices.Contains(kinds, a.Drift.Kind) {
+				kinds = append(kinds, a.Drift.Kind)
+			}
+		}
+		if len(kinds) == 0 {
+			s.t.Errorf("run %s is held and holds nothing", run.ID)
+			continue
+		}
+		if !chance(s.rng, percent) {
+			s.note("cancel what run %s holds", run.ID)
+			s.commit(operator(), roster.RunCancel{ID: run.ID, By: "op"})
+			s.met.add("a plan that was cancelled", 1)
+			continue
+		}
+		var only []roster.Kind
+		if percent < 100 && chance(s.rng, 30) {
+			only = []roster.Kind{pick(s.rng, kinds)}
+		}
+		s.note("approve what run %s holds: %v of %v", run.ID, only, kinds)
+		if s.approved[run.ID] == nil {
+			s.approved[run.ID] = map[int64]bool{}
+		}
+		for _, a := range actions {
+			if a.State == roster.ActionHeld && (len(only) == 0 || slices.Contains(only, a.Drift.Kind)) {
+				s.approved[run.ID][a.N] = true
+			}
+		}
+		s.commit(operator(), roster.RunApprove{ID: run.ID, Only: only, By: "op"})
+		s.met.add("a plan that was approved", 1)
+		var p perils
+		if percent < 100 && chance(s.rng, 30) {
+			p = s.drawPerils()
+		}
+		s.execute(run.ID, p)
+	}
+}
+
+func (s *sim) dryRun() {
+	var p perils
+	if chance(s.rng, 40) {
+		p.faults = append(p.faults, s.drawFault())
+	}
+	before, counts, conn := s.dump(), s.counts(), s.connection()
+	id := s.commit(operator(), roster.RunRequest{Connection: s.conn, Mode: roster.ModeDry, By: "op"})[0].ID
+	s.note("a dry run")
+	s.execute(id, p)
+	s.met.add("a dry run", 1)
+	conn.Fence = s.connection().Fence // a lease's number
+	if s.dump() != before || s.counts() != counts || fmt.Sprint(s.connection()) != fmt.Sprint(conn) {
+		s.t.Errorf("dry run %s wrote something", id)
+	}
+}
+
+func (s *sim) counts() string {
+	last, err := s.db.LastCounts(s.ctx, s.org, s.conn)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return fmt.Sprint(last)
+}
+
+func (s *sim) connection() roster.Connection {
+	c, err := s.db.Connection(s.ctx, s.org, s.conn)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
+// comeToRest has everything stop that disturbs, and checks that two complete runs reach what the tenant wants (a third
+// where approvals came between), and that another one has nothing to do.
+func (s *sim) comeToRest() {
+	s.t.Helper()
+	s.note("everything comes to rest")
+	s.pusher.LiftQuarantine()
+	s.settleHeld(100)
+	for complete, tries := 0, 0; ; tries++ {
+		id := s.commit(operator(), roster.RunRequest{Connection: s.conn, Mode: roster.ModeFull, By: "op"})[0].ID
+		s.execute(id, perils{})
+		run, _ := s.show(id)
+		s.settleHeld(100)
+		s.always()
+		if run.Complete {
+			complete++
+		}
+		if s.t.Failed() || complete >= 2 && len(s.differences(s.excused(id))) == 0 || complete >= 3 || tries > 8 {
+			break
+		}
+		if complete == 2 {
+			s.met.add("a third run was needed", 1)
+		}
+	}
+	if s.t.Failed() {
+		return
+	}
+	before := s.dump()
+	id := s.commit(operator(), roster.RunRequest{Connection: s.conn, Mode: roster.ModeFull, By: "op"})[0].ID
+	s.execute(id, perils{})
+	run, actions := s.show(id)
+	if run.State != roster.RunDone || !run.Complete {
+		s.t.Errorf("the last run ended %s, complete %t: %s", run.State, run.Complete, run.Error)
+	}
+	for _, a := range actions {
+		if a.Drift.Action != roster.ActNone {
+			s.t.Errorf("the last run still has %s %s %s: %s", a.Drift.Kind, a.Drift.Action, a.Drift.Subject.Name, a.Drift.Reason)
+		} else if !excusable(&a.Drift) {
+			s.t.Errorf("the last run lists %s %s without good cause: %s", a.Drift.Kind, a.Drift.Subject.Name, a.Drift.Reason)
+		}
+	}
+	if s.dump() != before {
+		s.t.Errorf("the last run wrote something")
+	}
+	for _, d := range s.differences(s.excused(id)) {
+		s.t.Error(d)
+	}
+}
+
+// excused are the objects that need not be as the tenant wants them: those that the run lists with nothing to do.
+func (s *sim) excused(run string) map[string]bool {
+	_, actions := s.show(run)
+	out := map[string]bool{}
+	for i := range actions {
+		d := &actions[i].Drift
+		if d.Action != roster.ActNone {
+			continue
+		}
+		for _, id := range []string{d.Subject.ID, d.Subject.ObjectID, d.MemberID, d.MemberObject} {
+			out[id] = id != "" || out[id]
+		}
+	}
+	delete(out, "")
+	return out
+}
+
+// excusable says whether a listed drift may stay when everything has come to rest.
+func excusable(d *roster.Drift) bool {
+	switch d.Kind {
+	case roster.ConflictKind:
+		return true
+	case roster.RedundantSoftDelete:
+		return strings.Contains(d.Reason, "an operator")
+	case roster.StaleMember, roster.StaleTeam:
+		return strings.Contains(d.Reason, "has not changed since a run last saw it")
+	case roster.OrphanedMember, roster.OrphanedTeam:
+		return strings.Contains(d.Reason, "unclaimed") || strings.Contains(d.Reason, "not found there yet, and pushed less than")
+	case roster.ExtraMembership:
+		return strings.Contains(d.Reason, "not linked to this connection") || strings.Contains(d.Reason, "no connection owns the team")
+	}
+	return false
+}

@@ -1,0 +1,127 @@
+package syncer_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rosterd/rosterd/internal/store/storetest"
+)
+
+// The number of schedules that a plain test run simulates on each database, and how many steps one has at most.
+const (
+	simSQLite   = 20
+	simPostgres = 4
+	simSteps    = 22
+)
+
+// TestSimulation lives through random schedules of what happens between an IdP and a store, over the real path: changes
+// in a simulated tenant, pushes and their losses, damage done here, runs that meet faults, pushes and deaths half-way,
+// approvals. After every step it checks what must always hold; at the end, that all comes to rest at what the IdP says.
+//
+// A schedule is made from its seed alone. ROSTERD_SIM_SCHEDULES sets how many there are on SQLite (a fifth of that on
+// PostgreSQL), ROSTERD_SIM_SEED the first seed: to replay one that failed, set them to 1 and its seed.
+func TestSimulation(t *testing.T) {
+	first, n, pg := uint64(1), simSQLite, simPostgres
+	if s := os.Getenv("ROSTERD_SIM_SEED"); s != "" {
+		v, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatalf("ROSTERD_SIM_SEED: %v", err)
+		}
+		first = v
+	}
+	if s := os.Getenv("ROSTERD_SIM_SCHEDULES"); s != "" {
+		v, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatalf("ROSTERD_SIM_SCHEDULES: %v", err)
+		}
+		n, pg = v, (v+4)/5
+	}
+	met := &tally{seen: map[string]int{}}
+	t.Run("sqlite", func(t *testing.T) {
+		for i := range n {
+			seed := first + uint64(i)
+			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+				t.Parallel()
+				simulate(t, storetest.Database{Kind: "sqlite", Dir: t.TempDir()}, seed, met)
+			})
+		}
+	})
+	t.Run("postgres", func(t *testing.T) {
+		for i := range pg {
+			seed := first + uint64(i)
+			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+				t.Parallel()
+				simulate(t, storetest.Database{Kind: "postgres", Dir: t.TempDir(), URL: storetest.Postgres(t)}, seed, met)
+			})
+		}
+	})
+	met.report(t, n >= simSQLite)
+}
+
+// simulate lives through one schedule.
+func simulate(t *testing.T, d storetest.Database, seed uint64, met *tally) {
+	t.Helper()
+	s := newSim(t, d, seed, met)
+	defer func() {
+		if t.Failed() {
+			t.Logf("the schedule of seed %d (replay with ROSTERD_SIM_SCHEDULES=1 ROSTERD_SIM_SEED=%d):\n\t%s", seed, seed,
+				strings.Join(s.trace, "\n\t"))
+		}
+	}()
+	s.begin()
+	for range simSteps/2 + s.rng.IntN(simSteps/2) {
+		s.step()
+		s.always()
+		if t.Failed() {
+			return
+		}
+	}
+	s.comeToRest()
+}
+
+// tally counts what the schedules met, so that a simulation which has come to do nothing is noticed.
+type tally struct {
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+func (c *tally) add(what string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[what] += n
+}
+
+// mustMeet is what every bounded run of the simulation comes across.
+var mustMeet = []string{
+	"applied create", "applied update", "applied deactivate", "applied reactivate", "applied add", "applied remove",
+	"applied delete", "a push during a run", "a push between two commits", "a list that was not whole", "a run that was held",
+	"a plan that was approved", "a plan that was cancelled", "a dry run", "a process that died", "a lease that passed on",
+	"a change that was missed", "an operator's deactivation", "a userName handed over", "a listed conflict",
+}
+
+func (c *tally) report(t *testing.T, enough bool) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lines := make([]string, 0, len(c.seen))
+	for what, n := range c.seen {
+		lines = append(lines, fmt.Sprintf("%s: %d", what, n))
+	}
+	slices.Sort(lines)
+	t.Logf("met: %s", strings.Join(lines, "; "))
+	for _, what := range mustMeet {
+		if enough && !t.Failed() && c.seen[what] == 0 {
+			t.Errorf("no schedule met %s: the simulation tests less than it says", what)
+		}
+	}
+}
+
+func chance(rng *rand.Rand, percent int) bool { return rng.IntN(100) < percent }
+
+func pick[T any](rng *rand.Rand, of []T) T { return of[rng.IntN(len(of))] }
