@@ -31,7 +31,7 @@ func (r Rules) match(c *roster.MemberCandidate, there *roster.WantedMember) matc
 	for _, rule := range []string{RuleID, RuleExternalID, RuleUserName, RuleEmail} {
 		var found []*roster.Match
 		for i := range c.Matches {
-			if m := &c.Matches[i]; matches(rule, m, there) && !givesUp(m, c.ObjectID, there.UserName()) {
+			if m := &c.Matches[i]; matches(rule, m, there) && !r.givesUp(m, c.ObjectID, there.UserName()) {
 				found = append(found, m)
 			}
 		}
@@ -89,17 +89,25 @@ func holds(m *roster.Member, name string) bool {
 }
 
 // givesUp reports whether a match holds the name now and is renamed in this run, since the object that it is linked to
-// wants another. Its rename goes first.
-func givesUp(m *roster.Match, object, name string) bool {
-	return holds(&m.Member, name) && m.LinkedObject != "" && m.LinkedObject != object &&
-		m.LinkedWants != "" && roster.Fold(m.LinkedWants) != roster.Fold(name)
+// wants another. Its rename goes first. Not renamed is who is another connection's, whom an operator switched off, and
+// whose name stays as a push or an operator wrote it.
+func (r Rules) givesUp(m *roster.Match, object, name string) bool {
+	switch {
+	case !holds(&m.Member, name), m.LinkedObject == "", m.LinkedObject == object,
+		m.LinkedWants == "", roster.Fold(m.LinkedWants) == roster.Fold(name):
+		return false
+	case !r.mine(m.Member.Connection), !m.Member.Status.Live() && m.Member.OffBy == roster.ByOperator:
+		return false
+	}
+	by := m.Member.UserNameBy
+	return !(by == roster.ByPush || by == roster.ByOperator) || m.LinkedSeen != m.LinkedWants && !m.LinkedUnseen
 }
 
 // holder returns a member other than self who has the userName and keeps it; nil: it is free, or will be.
 func (r Rules) holder(c *roster.MemberCandidate, name, self string) *roster.Match {
 	for i := range c.Matches {
 		m := &c.Matches[i]
-		if m.Member.ID != self && holds(&m.Member, name) && !givesUp(m, c.ObjectID, name) {
+		if m.Member.ID != self && holds(&m.Member, name) && !r.givesUp(m, c.ObjectID, name) {
 			return m
 		}
 	}
@@ -109,7 +117,7 @@ func (r Rules) holder(c *roster.MemberCandidate, name, self string) *roster.Matc
 // givenUp reports whether the userName has to be given up by somebody other than self first.
 func (r Rules) givenUp(c *roster.MemberCandidate, name, self string) bool {
 	for i := range c.Matches {
-		if m := &c.Matches[i]; m.Member.ID != self && givesUp(m, c.ObjectID, name) {
+		if m := &c.Matches[i]; m.Member.ID != self && r.givesUp(m, c.ObjectID, name) {
 			return true
 		}
 	}

@@ -249,7 +249,7 @@ func (s *service) members(group string) []string {
 // log returns the organisation's request log, the oldest first.
 func (s *service) log(org string) []roster.Request {
 	s.Helper()
-	rows, _, err := s.db.Requests(context.Background(), org, store.List{})
+	rows, _, err := s.db.Requests(context.Background(), org, 0, 999, store.List{})
 	if err != nil {
 		s.Fatal(err)
 	}

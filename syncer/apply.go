@@ -78,10 +78,12 @@ func (w *worker) safePoint(ctx context.Context) error {
 	return nil
 }
 
-// apply carries out the run's actions of one state, in order, in batches of one commit each.
+// apply carries out the run's actions of one state, in order, in batches of one commit each. An action whose userName
+// is held by somebody who gives it up in a later batch goes with that one, so that a swap is never parted for good.
 func (w *worker) apply(ctx context.Context, state roster.ActionState) error {
 	w.note(func(r *roster.Run) { r.Phase = "apply" })
 	var pos store.ActionPos
+	var clashed []roster.RunAction
 	for {
 		// Two more than a batch: the actions on one object stand together and must not be parted.
 		actions, err := w.cfg.Store.Actions(ctx, w.run.ID, pos, w.cfg.Batch+2, state)
@@ -89,13 +91,18 @@ func (w *worker) apply(ctx context.Context, state roster.ActionState) error {
 			return err
 		}
 		if len(actions) == 0 {
+			w.unapplied += len(clashed)
 			return nil
 		}
 		actions = cut(actions, w.cfg.Batch)
-		if err := w.applyBatch(ctx, actions); err != nil {
+		last := actions[len(actions)-1]
+		if len(clashed) > w.cfg.Batch || last.Drift.Action == roster.ActAdd {
+			w.unapplied += len(clashed)
+			clashed = nil
+		}
+		if clashed, err = w.applyBatch(ctx, append(clashed, actions...)); err != nil {
 			return err
 		}
-		last := actions[len(actions)-1]
 		pos = store.ActionPos{Phase: last.Phase, N: last.N}
 		if err := w.safePoint(ctx); err != nil {
 			return err
@@ -122,11 +129,12 @@ func cut(actions []roster.RunAction, batch int) []roster.RunAction {
 	return actions[:n]
 }
 
-// applyBatch commits one batch; the actions' states are written in the same transaction.
-func (w *worker) applyBatch(ctx context.Context, actions []roster.RunAction) error {
+// applyBatch commits one batch; the actions' states are written in the same transaction. It returns those whose userName
+// is taken.
+func (w *worker) applyBatch(ctx context.Context, actions []roster.RunAction) ([]roster.RunAction, error) {
 	ends, err := w.resolveEnds(ctx, actions)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cause := w.cause()
 	cause.Run = &roster.RunCause{ID: w.run.ID, Fence: w.run.Fence}
@@ -142,21 +150,26 @@ func (w *worker) applyBatch(ctx context.Context, actions []roster.RunAction) err
 	}
 	outs, err := w.cfg.Roster.Commit(ctx, w.run.Org, cause, changes)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	applied := 0
+	var clashed []roster.RunAction
 	for i, out := range outs {
 		switch out.Result {
 		case roster.Applied:
 			applied++
 		case roster.Refused, roster.Stale:
-			w.unapplied++
 			w.log.Info("an action was not applied", "kind", actions[i].Drift.Kind, "subject", actions[i].Drift.Subject.ID, "why", out.Err.Message)
+			if out.Err.Code == roster.Conflict && actions[i].Drift.Values[roster.AttrUserName] != "" {
+				clashed = append(clashed, actions[i])
+			} else {
+				w.unapplied++
+			}
 		case roster.Unchanged:
 		}
 	}
 	w.note(func(r *roster.Run) { r.Applied += applied })
-	return nil
+	return clashed, nil
 }
 
 // ends resolves the IdP's ids of memberships' ends that were made or linked by this run.

@@ -81,8 +81,12 @@ func (s *sink) page(objects int) {
 	})
 }
 
-// Users lands a page of people.
+// Users lands a page of people. That they are in scope was read from lists that may be older than the page: it is dated
+// by the first of them that ended.
 func (s *sink) Users(ctx context.Context, at connectors.Stamp, page []connectors.User) error {
+	if began := s.w.pulled.began; began >= 0 {
+		at = min(at, began)
+	}
 	wanted := make([]roster.WantedMember, len(page))
 	for i := range page {
 		wanted[i] = s.w.source.Mapping.ToMember(&page[i], at)

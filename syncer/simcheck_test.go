@@ -199,6 +199,27 @@ func (s *sim) stored(st *state, key, wanted string) string {
 	return fmt.Sprint(present)
 }
 
+// spoken dates what is stored for a key: another value says that a push, or anybody, spoke of it.
+func (st *state) spoken(key string) string {
+	kind, id, _ := strings.Cut(key, ":")
+	group, person, _ := strings.Cut(id, "/")
+	var r row
+	switch kind {
+	case "member":
+		r = st.memberByObject[id]
+	case "team":
+		r = st.teamByObject[id]
+	default:
+		pair := st.teamByObject[group].text("id") + "/" + st.memberByObject[person].text("id")
+		for _, m := range st.memberships {
+			if m.text("team_id")+"/"+m.text("member_id") == pair {
+				r = m
+			}
+		}
+	}
+	return fmt.Sprint(r["seq"], r["pushed_seq"], r["pushed_at"])
+}
+
 // attributesAs returns a member's mapped attributes; empty where the wanted one is, since that clears nothing.
 func attributesAs(m row, wanted string) []string {
 	a := roster.Attributes(m.doc("attributes"))

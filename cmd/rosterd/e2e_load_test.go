@@ -144,7 +144,7 @@ func (m *machine) load(pushers []*pusher, moment int64) int64 {
 
 // settle reads everybody back: whoever has a write in doubt is as before it or as after it, everybody else as
 // acknowledged. It returns how many doubtful writes were made.
-func (u *pusher) settle(t *testing.T, teams map[string]map[string]bool) int {
+func (u *pusher) settle(t *testing.T, s stored) int {
 	t.Helper()
 	made := 0
 	d := u.doubt
@@ -162,12 +162,12 @@ func (u *pusher) settle(t *testing.T, teams map[string]map[string]bool) int {
 	}
 	for _, p := range u.people {
 		got := u.scim.must(t, http.StatusOK, "GET", "/Users/"+p.id, nil)
-		switch problem := p.differs(got, teams); {
+		switch problem := p.differs(got, s); {
 		case problem == "":
 		case d == nil || d.who != p:
 			t.Errorf("%s: %s, and that was acknowledged", p.userName, problem)
 		default:
-			if other := d.then.differs(got, teams); other != "" {
+			if other := d.then.differs(got, s); other != "" {
 				t.Errorf("%s is neither as before a write (%s) nor as after it (%s)", p.userName, problem, other)
 			}
 			*p = d.then
@@ -177,18 +177,27 @@ func (u *pusher) settle(t *testing.T, teams map[string]map[string]bool) int {
 	return made
 }
 
+// stored is what is read back about teams.
+type stored struct {
+	teams  map[string]map[string]bool // members by group, over SCIM
+	events *history                   // which also know of suspended memberships
+}
+
 // differs says in what a stored person is not as known.
-func (p person) differs(got object, teams map[string]map[string]bool) string {
+func (p person) differs(got object, s stored) string {
 	name, _ := got["name"].(map[string]any)
 	for _, v := range []any{got["displayName"], got["title"], name["givenName"]} {
 		if v != p.label() {
 			return fmt.Sprintf("%v, want %s everywhere: %v %v %v", v, p.label(), got["displayName"], got["title"], name["givenName"])
 		}
 	}
-	in := map[string]bool{}
-	for team, members := range teams {
+	in, told := map[string]bool{}, map[string]bool{}
+	for team, members := range s.teams {
 		if members[p.id] {
 			in[team] = true
+		}
+		if s.events.present[team+"/"+p.id] {
+			told[team] = true
 		}
 	}
 	switch {
@@ -196,6 +205,8 @@ func (p person) differs(got object, teams map[string]map[string]bool) string {
 		return fmt.Sprintf("active %v, want %t; userName %v", got["active"], p.active, got["userName"])
 	case !maps.Equal(in, p.visible()):
 		return fmt.Sprintf("in teams %v, want %v", in, p.visible())
+	case !maps.Equal(told, p.teams):
+		return fmt.Sprintf("by the events in teams %v, want %v", told, p.teams)
 	}
 	return ""
 }

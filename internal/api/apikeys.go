@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 
 	"github.com/rosterd/rosterd/internal/api/client"
 	"github.com/rosterd/rosterd/internal/roster"
@@ -43,13 +42,6 @@ func (a *API) createKey(ctx context.Context, s scope, in *createKeyInput) (clien
 	k := roster.APIKey{Name: called, Role: roster.Role(in.Body.Role), ExpiresAt: expires}
 	if err := s.mayGrant(k.Role); err != nil {
 		return none, err
-	}
-	all, err := a.store.APIKeys(ctx, s.org.ID)
-	if err != nil {
-		return none, err
-	}
-	if slices.ContainsFunc(all, func(o roster.APIKey) bool { return o.Name == called }) {
-		return none, roster.Errorf(roster.Conflict, "an API key named %q exists already", called)
 	}
 	var plain string
 	k.ID, plain, k.Hash = roster.MintAPIKey()

@@ -64,7 +64,7 @@ func (a *API) listRequests(ctx context.Context, s scope, in *listRequestsInput) 
 	if err != nil {
 		return none, err
 	}
-	requests, next, err := a.store.RequestsBetween(ctx, s.org.ID, low, high, l)
+	requests, next, err := a.store.Requests(ctx, s.org.ID, low, high, l)
 	return mapped(requests, next, wireRequest), err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rosterd/rosterd/internal/api/client"
 	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/store/storetest"
 )
 
 func TestRequests(t *testing.T) {
@@ -55,9 +56,7 @@ func TestEventsAreNumberedAndPaged(t *testing.T) {
 		for _, name := range []string{"a", "b", "c"} {
 			b.push("", name, "")
 		}
-		if _, err := b.db.NumberEvents(ctx); err != nil {
-			b.t.Fatal(err)
-		}
+		storetest.Number(b.t, b.db, b.acme)
 		b.push("", "d", "")
 		events := list(b, b.local.Events(ctx, "acme", client.ListOptions{}))
 		if len(events) != 5 || *events[0].Number != 1 || events[4].Number != nil || events[4].Subject.Name != "d" {

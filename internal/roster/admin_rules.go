@@ -24,6 +24,13 @@ func (b *batch) administer(ctx context.Context, c Change) (Outcome, error) {
 		return b.changeToken(ctx, c)
 	case APIKeyCreate:
 		k := c.Key
+		keys, err := b.tx.APIKeys(ctx, b.org)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if slices.ContainsFunc(keys, func(o APIKey) bool { return o.Name == k.Name }) {
+			return refuse(Errorf(Conflict, "an API key named %q exists already", k.Name))
+		}
 		k.Org, k.CreatedAt = b.org, b.tx.Now()
 		b.rows.APIKeys = append(b.rows.APIKeys, k)
 		b.tell(Subject{Type: "api_key", ID: k.ID, Name: k.Name}, "api_key.created", b.cause.Reason, nil,

@@ -273,15 +273,7 @@ func TestEventsAreNumberedAndFoldBackToTheObject(t *testing.T) {
 			return a, nil, nil
 		}})
 		b.must(push(b.a), roster.MemberEdit{ID: m.ID, Edit: active(false)})
-		for {
-			n, err := b.db.NumberEvents(context.Background())
-			if err != nil {
-				b.t.Fatal(err)
-			}
-			if n == 0 {
-				break
-			}
-		}
+		storetest.Number(b.t, b.db, b.org)
 		events, _, err := b.db.Events(context.Background(), b.org, store.List{})
 		if err != nil {
 			b.t.Fatal(err)

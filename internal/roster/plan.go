@@ -93,9 +93,12 @@ type Match struct {
 	ByUserName   bool
 	ByEmail      bool
 	// LinkedObject is the object of this connection that the member is linked to already; LinkedWants is the userName
-	// which that object has in the snapshot now ("" when the snapshot is silent of it).
+	// which that object has in the snapshot now ("" when the snapshot is silent of it, or has it disabled), LinkedSeen the
+	// one that a run last saw (LinkedUnseen: none has yet).
 	LinkedObject string
 	LinkedWants  string
+	LinkedSeen   string
+	LinkedUnseen bool
 	Protected    bool // the member is the organisation's last owner who is not deactivated
 }
 

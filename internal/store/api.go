@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/rosterd/rosterd/internal/roster"
 )
@@ -72,43 +71,4 @@ func (db *DB) LinkedObject(ctx context.Context, org, connection string, typ rost
 		return "", nil
 	}
 	return ids[0], nil
-}
-
-// RequestsBetween is Requests for those answered with a status from low to high; the list's own Status is not looked at.
-func (db *DB) RequestsBetween(ctx context.Context, org string, low, high int, l List) ([]roster.Request, string, error) {
-	where, args := `org_id = ? AND status BETWEEN ? AND ?`, []any{org, low, high}
-	if l.Search != "" {
-		like := "%" + likeEscape(l.Search) + "%"
-		where += ` AND (path LIKE ? ESCAPE '\' OR request_body LIKE ? ESCAPE '\' OR token_name LIKE ? ESCAPE '\')`
-		args = append(args, like, like, like)
-	}
-	if l.After != "" {
-		_, id, err := cursorKeys(l.After)
-		if err != nil {
-			return nil, "", err
-		}
-		where, args = where+` AND id > ?`, append(args, id)
-	}
-	var rows []requestRow
-	query := `SELECT ` + requestColumns + ` FROM requests WHERE ` + where + ` ORDER BY id LIMIT ?`
-	if err := db.read.SelectContext(ctx, &rows, db.bind(query), append(args, l.limit())...); err != nil {
-		return nil, "", fmt.Errorf("list requests: %w", err)
-	}
-	out := make([]roster.Request, len(rows))
-	for i := range rows {
-		out[i] = rows[i].request()
-	}
-	next := ""
-	if len(out) == l.limit() {
-		next = cursorOf("", out[len(out)-1].ID)
-	}
-	return out, next, nil
-}
-
-func (r *requestRow) request() roster.Request {
-	return roster.Request{
-		ID: r.ID, Org: r.OrgID, Time: fromMicros(r.Time), Method: r.Method, Path: r.Path, Status: r.Status, TokenID: r.TokenID,
-		TokenName: r.TokenName, Client: r.Client, UserAgent: r.UserAgent, RequestBody: r.RequestBody, ResponseBody: r.ResponseBody,
-		Duration: time.Duration(r.Duration) * time.Microsecond, Detail: r.Detail, Repeats: r.Repeats,
-	}
 }

@@ -124,6 +124,7 @@ const sqliteDriver = "sqlite"
 func sqliteDSN(path string, more ...string) string {
 	opts := append([]string{
 		"_pragma=busy_timeout(15000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=temp_store(MEMORY)",
+		"_pragma=case_sensitive_like(1)", // as in PostgreSQL
 	}, more...)
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(opts, "&")
 }

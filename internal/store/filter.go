@@ -71,8 +71,10 @@ func textCondition(f *roster.Filter, alias string) (string, []any) {
 		column, value = alias+".display_key", roster.Fold(value)
 	case roster.FieldEmail:
 		column, value = alias+".email_key", roster.Fold(value)
-	case roster.FieldGivenName, roster.FieldFamilyName:
-		column, value = "LOWER("+column+")", strings.ToLower(value)
+	case roster.FieldGivenName:
+		column, value = alias+".given_key", roster.Fold(value)
+	case roster.FieldFamilyName:
+		column, value = alias+".family_key", roster.Fold(value)
 	}
 	switch f.Op {
 	case roster.Present:

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -43,16 +42,10 @@ func (db *DB) LogRequest(ctx context.Context, r *roster.Request, repeatKey strin
 	return nil
 }
 
-// Requests returns a page of an organisation's request log, the oldest first.
-func (db *DB) Requests(ctx context.Context, org string, l List) ([]roster.Request, string, error) {
-	where, args := `org_id = ?`, []any{org}
-	if l.Status != "" {
-		code, err := strconv.Atoi(l.Status)
-		if err != nil {
-			return nil, "", roster.Errorf(roster.Invalid, "status: %q is not an HTTP status", l.Status)
-		}
-		where, args = where+` AND status = ?`, append(args, code)
-	}
+// Requests returns a page of an organisation's request log, the oldest first: what was answered with an HTTP status from
+// low to high. The list's own Status is not looked at.
+func (db *DB) Requests(ctx context.Context, org string, low, high int, l List) ([]roster.Request, string, error) {
+	where, args := `org_id = ? AND status BETWEEN ? AND ?`, []any{org, low, high}
 	if l.Search != "" {
 		like := "%" + likeEscape(l.Search) + "%"
 		where += ` AND (path LIKE ? ESCAPE '\' OR request_body LIKE ? ESCAPE '\' OR token_name LIKE ? ESCAPE '\')`
@@ -72,16 +65,19 @@ func (db *DB) Requests(ctx context.Context, org string, l List) ([]roster.Reques
 	}
 	out := make([]roster.Request, len(rows))
 	for i := range rows {
-		r := &rows[i]
-		out[i] = roster.Request{
-			ID: r.ID, Org: r.OrgID, Time: fromMicros(r.Time), Method: r.Method, Path: r.Path, Status: r.Status, TokenID: r.TokenID,
-			TokenName: r.TokenName, Client: r.Client, UserAgent: r.UserAgent, RequestBody: r.RequestBody, ResponseBody: r.ResponseBody,
-			Duration: time.Duration(r.Duration) * time.Microsecond, Detail: r.Detail, Repeats: r.Repeats,
-		}
+		out[i] = rows[i].request()
 	}
 	next := ""
 	if len(out) == l.limit() {
 		next = cursorOf("", out[len(out)-1].ID)
 	}
 	return out, next, nil
+}
+
+func (r *requestRow) request() roster.Request {
+	return roster.Request{
+		ID: r.ID, Org: r.OrgID, Time: fromMicros(r.Time), Method: r.Method, Path: r.Path, Status: r.Status, TokenID: r.TokenID,
+		TokenName: r.TokenName, Client: r.Client, UserAgent: r.UserAgent, RequestBody: r.RequestBody, ResponseBody: r.ResponseBody,
+		Duration: time.Duration(r.Duration) * time.Microsecond, Detail: r.Detail, Repeats: r.Repeats,
+	}
 }

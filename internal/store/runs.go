@@ -437,7 +437,7 @@ func (db *DB) RemovedSince(ctx context.Context, org, connection string, since ti
 func (db *DB) LatestRuns(ctx context.Context, org string) (map[string]roster.Run, map[string]bool, error) {
 	var rows []runRow
 	query := runSelect + `WHERE r.org_id = ? AND (r.state = 'held' OR r.id IN (
-		SELECT MAX(id) FROM runs WHERE org_id = ? AND state NOT IN ('queued', 'running') GROUP BY connection_id)) ORDER BY r.id`
+		SELECT MAX(id) FROM runs WHERE org_id = ? AND mode <> 'dry' AND state NOT IN ('queued', 'running') GROUP BY connection_id)) ORDER BY r.id`
 	if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, org); err != nil {
 		return nil, nil, fmt.Errorf("read the latest runs: %w", err)
 	}

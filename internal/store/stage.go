@@ -373,8 +373,10 @@ func (s *Stage) membersByID(ctx context.Context, ids []string) (map[string]*rost
 
 type matchRow struct {
 	memberRow
-	Linked string `db:"linked"`
-	Wants  string `db:"wants"`
+	Linked   string `db:"linked"`
+	Wants    string `db:"wants"`
+	SeenName string `db:"seen_name"`
+	Unseen   bool   `db:"unseen"`
 }
 
 // fillMatches brings up, for each candidate that the snapshot speaks of, the stored members that share a key with it.
@@ -408,7 +410,8 @@ func (s *Stage) fillMatches(ctx context.Context, cands []roster.MemberCandidate)
 		if err != nil {
 			return err
 		}
-		matches[i] = roster.Match{Member: m, LinkedObject: rows[i].Linked, LinkedWants: rows[i].Wants}
+		matches[i] = roster.Match{Member: m, LinkedObject: rows[i].Linked, LinkedWants: rows[i].Wants,
+			LinkedSeen: rows[i].SeenName, LinkedUnseen: rows[i].Unseen}
 		byName[roster.Fold(m.UserName())] = append(byName[roster.Fold(m.UserName())], i)
 		byEmail[roster.Fold(m.Email())] = append(byEmail[roster.Fold(m.Email())], i)
 		byExternal[m.ExternalID()] = append(byExternal[m.ExternalID()], i)

@@ -124,13 +124,13 @@ func (t *tx) writeMembers(ctx context.Context, org string, rows *roster.Rows) er
 		display, email := m.DisplayName(), m.Email()
 		out = append(out, []any{
 			org, m.ID, m.UserName(), roster.Fold(m.UserName()), m.ExternalID(), display, roster.Fold(display),
-			m.Attributes.Get(roster.AttrGivenName), m.Attributes.Get(roster.AttrFamilyName), email, roster.Fold(email), string(doc),
+			roster.Fold(m.Attributes.Get(roster.AttrGivenName)), roster.Fold(m.Attributes.Get(roster.AttrFamilyName)), email, roster.Fold(email), string(doc),
 			string(m.Status), string(m.Prior), string(m.OffBy), string(m.Source), string(m.Role), m.Connection, string(m.UserNameBy),
 			string(m.ExternalIDBy), m.Version, m.Seq, m.PushedSeq, toMicros(m.PushedAt), toMicros(m.CreatedAt), toMicros(m.UpdatedAt),
 		})
 	}
 	err := t.upsert(ctx, table{name: "members", columns: `org_id, id, user_name, user_name_key, external_id, display_name, display_key,
-		given_name, family_name, email, email_key, attributes, status, prior_status, off_by, source, role, connection_id, user_name_by,
+		given_key, family_key, email, email_key, attributes, status, prior_status, off_by, source, role, connection_id, user_name_by,
 		external_id_by, version, seq, pushed_seq, pushed_at, created_at, updated_at`, key: "org_id, id", keep: "created_at"}, out)
 	if err != nil {
 		return err

@@ -85,3 +85,31 @@ func Postgres(t *testing.T) string {
 	u.Path = "/" + name
 	return u.String()
 }
+
+// Number has an organisation's events numbered, all of them. On PostgreSQL they are numbered behind the oldest open
+// transaction of the whole server, which may be another test's: then it is tried again.
+func Number(t *testing.T, db *store.DB, org string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if _, err := db.NumberEvents(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		waiting := false
+		for after := ""; ; {
+			events, next, err := db.Events(context.Background(), org, store.List{After: after})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range events {
+				waiting = waiting || events[i].Number == 0
+			}
+			if after = next; next == "" {
+				break
+			}
+		}
+		if !waiting {
+			return
+		}
+	}
+	t.Fatal("the events were not numbered")
+}
