@@ -182,6 +182,9 @@ func (w *worker) reconcile(ctx context.Context) error {
 	if err := w.pull(ctx, stage); err != nil {
 		return err
 	}
+	if err := stage.Analyze(ctx); err != nil {
+		return err
+	}
 	if err := w.plan(ctx, stage); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 
 // world is a simulated tenant, a store and a syncer between them, through the real Graph SDK.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	tenant *idpsim.Tenant
 	db     *store.DB
 	roster *roster.Roster
@@ -42,7 +42,7 @@ func eachWorld(t *testing.T, people, groups int, test func(w *world)) {
 	})
 }
 
-func newWorld(t *testing.T, db *store.DB, people, groups int) *world {
+func newWorld(t testing.TB, db *store.DB, people, groups int) *world {
 	t.Helper()
 	w := &world{t: t, db: db, roster: roster.New(db), org: roster.NewID()}
 	w.tenant = idpsim.New(idpsim.Config{Seed: 1, Members: people, Groups: groups, AccessToken: "graph-token"})

@@ -49,7 +49,9 @@ func (m *machine) interrupted(people int, interrupt func()) {
 	m.again()
 	run := asked[client.Runs](m, exitDone, "resync --org default").Runs[0].Run
 	<-blocked
-	m.run(run, func(r client.Run) bool { return r.Progress != nil && r.Progress.Phase == "pull" && r.Progress.Pages > 0 })
+	m.run(run, func(r client.Run) bool {
+		return r.Progress != nil && r.Progress.Phase == "pull" && r.Progress.Pages > 0
+	})
 	interrupt()
 	free()
 

@@ -41,7 +41,7 @@ func EachDatabase(t *testing.T, test func(t *testing.T, d Database)) {
 }
 
 // Open opens a test's database and closes it at the end.
-func Open(t *testing.T, d Database) *store.DB {
+func Open(t testing.TB, d Database) *store.DB {
 	t.Helper()
 	db, err := store.Open(context.Background(), d.URL, d.Dir, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -53,7 +53,7 @@ func Open(t *testing.T, d Database) *store.DB {
 
 // Postgres makes an empty database on the test server and returns its URL. Without a server the test is skipped, but not
 // in CI, where it fails.
-func Postgres(t *testing.T) string {
+func Postgres(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv("ROSTERD_TEST_POSTGRES")
 	if server == "" {
@@ -88,7 +88,7 @@ func Postgres(t *testing.T) string {
 
 // Number has an organisation's events numbered, all of them. On PostgreSQL they are numbered behind the oldest open
 // transaction of the whole server, which may be another test's: then it is tried again.
-func Number(t *testing.T, db *store.DB, org string) {
+func Number(t testing.TB, db *store.DB, org string) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if _, err := db.NumberEvents(context.Background()); err != nil {
