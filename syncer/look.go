@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,6 +93,8 @@ func (w *worker) lookUpMember(ctx context.Context, stage *store.Stage, c *roster
 	if err != nil {
 		return false, w.missed(ctx, "look up a member without a link", err)
 	}
+	users = w.byName(users, c.Here.UserName())
+	users = w.bestOf(users, c.Here)
 	switch len(users) {
 	case 0:
 		c.Look = &roster.Look{Stamp: stamp, At: at}
@@ -112,6 +115,41 @@ func (w *worker) lookUpMember(ctx context.Context, stage *store.Stage, c *roster
 	}
 	c.ObjectID, c.There, c.Look, c.Link = users[0].ObjectID, &wanted, look, links[users[0].ObjectID]
 	return true, nil
+}
+
+// byName returns the one of several people found who has the userName, or all of them: the first rule of a first link
+// that finds anyone decides, and userName comes before email.
+func (w *worker) byName(users []connectors.User, userName string) []connectors.User {
+	var found []connectors.User
+	for i := range users {
+		wanted := w.source.Mapping.ToMember(&users[i], 0)
+		if roster.Fold(wanted.UserName()) == roster.Fold(userName) {
+			found = append(found, users[i])
+		}
+	}
+	if len(found) == 1 {
+		return found
+	}
+	return users
+}
+
+// bestOf keeps those found who have the member's userName or, where nobody has, its work email: the first rule that finds
+// anyone decides.
+func (w *worker) bestOf(users []connectors.User, m *roster.Member) []connectors.User {
+	var byName, byEmail []connectors.User
+	for i := range users {
+		wanted := w.source.Mapping.ToMember(&users[i], 0)
+		if key := roster.Fold(m.UserName()); key != "" && roster.Fold(wanted.UserName()) == key {
+			byName = append(byName, users[i])
+		}
+		if key := roster.Fold(m.Email()); key != "" && roster.Fold(wanted.Values[roster.AttrWorkEmail]) == key {
+			byEmail = append(byEmail, users[i])
+		}
+	}
+	if len(byName) > 0 {
+		return byName
+	}
+	return byEmail
 }
 
 func (w *worker) lookAtTeam(ctx context.Context, objectID string) (*roster.TeamLook, error) {
@@ -150,6 +188,10 @@ func (w *worker) lookUpTeam(ctx context.Context, stage *store.Stage, c *roster.T
 	if err != nil {
 		return err
 	}
+	groups = slices.DeleteFunc(groups, func(g connectors.Group) bool {
+		wanted := w.source.Mapping.ToTeam(&g, 0)
+		return roster.Fold(wanted.DisplayName) != roster.Fold(c.Here.DisplayName)
+	})
 	switch len(groups) {
 	case 0:
 		c.Look = &roster.TeamLook{Stamp: stamp, At: at}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -217,24 +218,38 @@ func (p *pull) readUsers(ctx context.Context) error {
 	if p.gaveUp != nil {
 		return p.end(ctx, l, p.gaveUp)
 	}
-	reads := []fetch[models.Userable]{p.c.listUsers("", pageSize)}
-	if len(p.scope.people) <= fewPeople {
-		reads = p.byID()
+	everyone := []fetch[models.Userable]{p.c.listUsers("", pageSize)}
+	if len(p.scope.people) > fewPeople {
+		broke, err := p.readUsersBy(ctx, l, everyone)
+		if err != nil {
+			return err
+		}
+		return p.finish(ctx, l, broke)
 	}
-	var broke error
+	broke, err := p.readUsersBy(ctx, l, p.byID())
+	if refused := new(connectors.Error); errors.As(broke, &refused) && refused.Status == http.StatusBadRequest {
+		broke, err = p.readUsersBy(ctx, l, everyone) // a Graph that doesn't take "in" still has the whole list
+	}
+	if err != nil {
+		return err
+	}
+	return p.finish(ctx, l, broke)
+}
+
+// readUsersBy works reads off, one after another. The first error returned is that of a list that broke off.
+func (p *pull) readUsersBy(ctx context.Context, l *list, reads []fetch[models.Userable]) (broke, err error) {
 	for _, read := range reads {
 		err := walk(ctx, p.stamps(l), read, func(at connectors.Stamp, items []models.Userable) error {
 			return p.keepUsers(ctx, at, items, l)
 		})
 		if err != nil && p.stops(ctx, err) {
-			return err
+			return nil, err
 		}
 		if err != nil {
-			broke = err
-			break
+			return err, nil
 		}
 	}
-	return p.finish(ctx, l, broke)
+	return nil, nil
 }
 
 func (p *pull) byID() []fetch[models.Userable] {
