@@ -25,13 +25,14 @@ type matched struct {
 //	| one linked here to another object, another's, or local      | conflict      |
 //	| two or more                                                 | conflict      |
 //
-// Deleted members are no match, nor is one who gives up the userName to this person in the same run. An owner who is
-// local is never adopted by policy.
+// Deleted members are no match, nor is one who gives up the userName to this person in the same run, nor by email one
+// whose userName is another person's there. An owner who is local is never adopted by policy.
 func (r Rules) match(c *roster.MemberCandidate, there *roster.WantedMember) matched {
 	for _, rule := range []string{RuleID, RuleExternalID, RuleUserName, RuleEmail} {
 		var found []*roster.Match
 		for i := range c.Matches {
-			if m := &c.Matches[i]; matches(rule, m, there) && !r.givesUp(m, c.ObjectID, there.UserName()) {
+			if m := &c.Matches[i]; matches(rule, m, there) && !r.givesUp(m, c.ObjectID, there.UserName()) &&
+				(rule != RuleEmail || m.Namesake == "" || m.Namesake == c.ObjectID) {
 				found = append(found, m)
 			}
 		}

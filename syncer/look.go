@@ -93,7 +93,6 @@ func (w *worker) lookUpMember(ctx context.Context, stage *store.Stage, c *roster
 	if err != nil {
 		return false, w.missed(ctx, "look up a member without a link", err)
 	}
-	users = w.byName(users, c.Here.UserName())
 	users = w.bestOf(users, c.Here)
 	switch len(users) {
 	case 0:
@@ -115,22 +114,6 @@ func (w *worker) lookUpMember(ctx context.Context, stage *store.Stage, c *roster
 	}
 	c.ObjectID, c.There, c.Look, c.Link = users[0].ObjectID, &wanted, look, links[users[0].ObjectID]
 	return true, nil
-}
-
-// byName returns the one of several people found who has the userName, or all of them: the first rule of a first link
-// that finds anyone decides, and userName comes before email.
-func (w *worker) byName(users []connectors.User, userName string) []connectors.User {
-	var found []connectors.User
-	for i := range users {
-		wanted := w.source.Mapping.ToMember(&users[i], 0)
-		if roster.Fold(wanted.UserName()) == roster.Fold(userName) {
-			found = append(found, users[i])
-		}
-	}
-	if len(found) == 1 {
-		return found
-	}
-	return users
 }
 
 // bestOf keeps those found who have the member's userName or, where nobody has, its work email: the first rule that finds

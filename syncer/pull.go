@@ -36,6 +36,8 @@ type sink struct {
 	w     *worker
 	stage *store.Stage
 	last  map[[2]string]int
+	first connectors.Stamp // of the pull's first request, once asked
+	asked bool
 }
 
 // pull reads the IdP into the stage and works out which lists are whole.
@@ -71,6 +73,9 @@ func (w *worker) pull(ctx context.Context, stage *store.Stage) error {
 // Stamp reads the store's commit sequence.
 func (s *sink) Stamp(ctx context.Context) (connectors.Stamp, error) {
 	n, err := s.w.cfg.Store.Stamp(ctx)
+	if err == nil && !s.asked {
+		s.first, s.asked = connectors.Stamp(n), true
+	}
 	return connectors.Stamp(n), err
 }
 
@@ -81,12 +86,18 @@ func (s *sink) page(objects int) {
 	})
 }
 
-// Users lands a page of people. That they are in scope was read from lists that may be older than the page: it is dated
-// by the first of them that ended.
-func (s *sink) Users(ctx context.Context, at connectors.Stamp, page []connectors.User) error {
-	if began := s.w.pulled.began; began >= 0 {
-		at = min(at, began)
+// scoped dates what a page says of objects: that they are in scope was read from a list that may be older than the page,
+// and is dated by the pull's first request.
+func (s *sink) scoped(at connectors.Stamp) connectors.Stamp {
+	if s.asked {
+		return min(at, s.first)
 	}
+	return at
+}
+
+// Users lands a page of people.
+func (s *sink) Users(ctx context.Context, at connectors.Stamp, page []connectors.User) error {
+	at = s.scoped(at)
 	wanted := make([]roster.WantedMember, len(page))
 	for i := range page {
 		wanted[i] = s.w.source.Mapping.ToMember(&page[i], at)
@@ -97,6 +108,7 @@ func (s *sink) Users(ctx context.Context, at connectors.Stamp, page []connectors
 
 // Groups lands groups.
 func (s *sink) Groups(ctx context.Context, at connectors.Stamp, page []connectors.Group) error {
+	at = s.scoped(at)
 	wanted := make([]roster.WantedTeam, len(page))
 	for i := range page {
 		wanted[i] = s.w.source.Mapping.ToTeam(&page[i], at)

@@ -405,3 +405,19 @@ func (s *sim) differences(excused map[string]bool) []string {
 	slices.Sort(out)
 	return out
 }
+
+// inventory notes who is stored, and whom the tenant has, for whoever reads a schedule that failed.
+func (s *sim) inventory() {
+	st := s.look()
+	for _, m := range st.members {
+		object := st.objectOfMember[m.text("id")]
+		there := "not linked"
+		if u, ok := s.now().people[object]; ok {
+			there = fmt.Sprintf("%s, disabled %t, wanted %t", u.UserPrincipalName, u.Disabled, s.now().wanted("member:"+object) != "off")
+		} else if object != "" {
+			there = "gone"
+		}
+		s.note("stored: %s %s %s off by %q, name by %q, of %q; there: %s %s", m.text("id"), m.text("user_name"), m.text("status"), m.text("off_by"),
+			m.text("user_name_by"), m.text("connection_id"), object, there)
+	}
+}

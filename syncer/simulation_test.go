@@ -70,6 +70,7 @@ func simulate(t *testing.T, d storetest.Database, seed uint64, met *tally) {
 	s := newSim(t, d, seed, met)
 	defer func() {
 		if t.Failed() {
+			s.inventory()
 			t.Logf("the schedule of seed %d (replay with ROSTERD_SIM_SCHEDULES=1 ROSTERD_SIM_SEED=%d):\n\t%s", seed, seed,
 				strings.Join(s.trace, "\n\t"))
 		}

@@ -51,6 +51,7 @@ type sim struct {
 	linkedTo map[string]string // which object a member was ever linked to
 	approved map[string]map[int64]bool
 	removed  map[roster.Guarded]int
+	counted  map[string]bool // actions that are in removed, or were asked for
 }
 
 // smallGraphPages lowers $top, as Graph may, so that small tenants have several pages.
@@ -69,7 +70,7 @@ func newSim(t *testing.T, d storetest.Database, seed uint64, met *tally) *sim {
 	t.Helper()
 	s := &sim{
 		world: &world{t: t}, ctx: t.Context(), rng: rand.New(rand.NewPCG(seed, 0x5e12d)), met: met, where: d,
-		linkedTo: map[string]string{}, approved: map[string]map[int64]bool{}, removed: map[roster.Guarded]int{},
+		linkedTo: map[string]string{}, approved: map[string]map[int64]bool{}, removed: map[roster.Guarded]int{}, counted: map[string]bool{},
 	}
 	s.db = storetest.Open(t, d)
 	s.roster, s.org, s.other = roster.New(s.db), roster.NewID(), roster.NewID()

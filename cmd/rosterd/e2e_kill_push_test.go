@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"reflect"
 	"testing"
 	"time"
 
@@ -120,9 +122,14 @@ func (h *history) fold(t *testing.T, e client.Event) {
 	if h.objects[id] == nil {
 		h.objects[id] = object{}
 	}
-	var after object
-	if err := json.Unmarshal(e.After, &after); err != nil {
+	var before, after object
+	if err := errors.Join(json.Unmarshal(e.Before, &before), json.Unmarshal(e.After, &after)); err != nil {
 		t.Fatal(err)
+	}
+	for k, v := range before {
+		if !reflect.DeepEqual(h.objects[id][k], v) {
+			t.Errorf("event %d, %s of %s: %s was %v before it, and %v after the last one: an event is missing", *e.Number, e.Type, e.Subject.Name, k, v, h.objects[id][k])
+		}
 	}
 	for k, v := range after {
 		if h.objects[id][k] = v; v == nil {

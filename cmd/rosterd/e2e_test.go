@@ -76,6 +76,7 @@ func eachMachine(t *testing.T, test func(m *machine)) {
 	path := binary(t)
 	t.Parallel()
 	storetest.EachDatabase(t, func(t *testing.T, db storetest.Database) {
+		t.Helper()
 		t.Parallel()
 		m := &machine{t: t, db: db, binary: path, env: environmentWithout("ROSTERD_", "NO_COLOR", "TERM")}
 		t.Cleanup(func() {

@@ -99,7 +99,9 @@ type Match struct {
 	LinkedWants  string
 	LinkedSeen   string
 	LinkedUnseen bool
-	Protected    bool // the member is the organisation's last owner who is not deactivated
+	// Namesake is the object in the snapshot that has the member's userName, where the member was found by email alone.
+	Namesake  string
+	Protected bool // the member is the organisation's last owner who is not deactivated
 }
 
 // MemberCandidate is one person of whom there and here may differ.

@@ -17,7 +17,7 @@ func (b *batch) createTeam(ctx context.Context, c TeamCreate) (Outcome, error) {
 	if refusal != nil {
 		return refuse(refusal)
 	}
-	s, event := b.deletedTeam(c.ExternalID), "team.restored"
+	s, event := b.deletedTeam(c.ExternalID, c.Link), "team.restored"
 	var before Team
 	if s != nil {
 		before = s.now
@@ -83,8 +83,9 @@ func (b *batch) teamClash(h *teamState) *Error {
 	return e
 }
 
-// deletedTeam returns the deleted team that an externalId brings back, if the cause's connection may see it.
-func (b *batch) deletedTeam(externalID string) *teamState {
+// deletedTeam returns the deleted team that an externalId brings back, if the cause's connection may see it. A run brings
+// back none that is linked to another object than its own.
+func (b *batch) deletedTeam(externalID string, l *Link) *teamState {
 	if externalID == "" {
 		return nil
 	}
@@ -95,6 +96,11 @@ func (b *batch) deletedTeam(externalID string) *teamState {
 		}
 		if !b.sees(TypeTeam, id, s.now.Connection, s.now.Source) || b.foreign(s.now.Connection) {
 			continue
+		}
+		if l != nil {
+			if other := b.linkFrom(l.Connection, TypeTeam, id); other != nil && other.ObjectID != l.ObjectID {
+				continue
+			}
 		}
 		if best == nil || best.now.UpdatedAt.Before(s.now.UpdatedAt) {
 			best = s

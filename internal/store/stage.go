@@ -433,6 +433,40 @@ func (s *Stage) fillMatches(ctx context.Context, cands []roster.MemberCandidate)
 			cands[i].Matches = pickMatches(&cands[i], matches, byName, byEmail, byExternal)
 		}
 	}
+	return s.fillNamesakes(ctx, cands)
+}
+
+// fillNamesakes finds, for the members without a link that only an email brings up, whose userName they have.
+func (s *Stage) fillNamesakes(ctx context.Context, cands []roster.MemberCandidate) error {
+	byEmail := func(m *roster.Match) bool {
+		return m.ByEmail && !m.ByUserName && !m.ByExternalID && m.LinkedObject == ""
+	}
+	var names []string
+	for i := range cands {
+		for j := range cands[i].Matches {
+			if m := &cands[i].Matches[j]; byEmail(m) {
+				names = append(names, roster.Fold(m.Member.UserName()))
+			}
+		}
+	}
+	objects := map[string]string{}
+	for _, chunk := range chunks(names) {
+		var rows []Ref
+		query := `SELECT user_name_key AS of_id, object_id AS id, '' AS name FROM stage_users WHERE run_id = ? AND user_name_key IN (?)`
+		if err := s.db.selectIn(ctx, s.conn, &rows, query, s.run.ID, chunk); err != nil {
+			return fmt.Errorf("read whose userNames they are: %w", err)
+		}
+		for _, r := range rows {
+			objects[r.Of] = r.ID
+		}
+	}
+	for i := range cands {
+		for j := range cands[i].Matches {
+			if m := &cands[i].Matches[j]; byEmail(m) {
+				m.Namesake = objects[roster.Fold(m.Member.UserName())]
+			}
+		}
+	}
 	return nil
 }
 
@@ -485,10 +519,12 @@ func (s *Stage) matchRows(ctx context.Context, names, emails, objects []string) 
 		part(names, `user_name_key IN (?)`)
 		part(emails, `email_key IN (?)`)
 		part(objects, `external_id IN (?)`)
-		query := `SELECT ` + memberColumns + `, COALESCE(l.object_id, '') AS linked, COALESCE(s.user_name, '') AS wants FROM (` + strings.Join(parts, " UNION ALL ") + `) k
+		query := `SELECT ` + memberColumns + `, COALESCE(l.object_id, '') AS linked, COALESCE(s.user_name, '') AS wants,
+				COALESCE(l.seen_user_name, '') AS seen_name, (l.seen IS NULL AND COALESCE(l.seen_user_name, '') = '') AS unseen
+			FROM (` + strings.Join(parts, " UNION ALL ") + `) k
 			CROSS JOIN members m
 			LEFT JOIN links l ON l.org_id = m.org_id AND l.connection_id = ? AND l.type = 'member' AND l.target_id = m.id
-			LEFT JOIN stage_users s ON s.run_id = ? AND s.object_id = l.object_id
+			LEFT JOIN stage_users s ON s.run_id = ? AND s.object_id = l.object_id AND s.enabled = TRUE
 			WHERE m.org_id = ? AND m.id = k.id AND m.status <> 'deleted' ORDER BY m.id`
 		args = append(args, s.run.Connection, s.run.ID, s.run.Org)
 		var rows []matchRow
