@@ -88,9 +88,9 @@ func (p *program) runTable(runs []client.Run) error {
 	}
 	rows := make([][]string, len(runs))
 	for i, r := range runs {
-		rows[i] = []string{r.Run, r.Connection, r.Mode, r.State, shortTime(r.CreatedAt), orDash(totals(r.Totals))}
+		rows[i] = []string{r.Run, r.Connection, r.Mode, r.State, shortTime(r.CreatedAt), foundCount(r.Totals)}
 	}
-	return p.printTable([]string{"RUN", "CONNECTION", "MODE", "STATE", "ASKED FOR", "DRIFT"}, rows)
+	return p.printTable([]string{"RUN", "CONNECTION", "MODE", "STATE", "ASKED FOR", "FOUND"}, rows)
 }
 
 func (p *program) runsShow() *cobra.Command {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,9 +46,51 @@ func (p *program) printStatus(status client.Status) error {
 	}
 	rows := make([][]string, 0, len(status.Connections))
 	for _, c := range status.Connections {
-		rows = append(rows, []string{c.Organisation, c.Name, c.Kind, connectionState(c), lastRun(c.LastRun), orDash(totals(c.Drift))})
+		rows = append(rows, []string{c.Organisation, c.Name, c.Kind, connectionState(c), lastRun(c.LastRun), foundCount(c.Drift)})
 	}
-	return p.printTable([]string{"ORGANISATION", "CONNECTION", "KIND", "STATE", "LAST RUN", "DRIFT"}, rows)
+	if err := p.printTable([]string{"ORGANISATION", "CONNECTION", "KIND", "STATE", "LAST RUN", "FOUND"}, rows); err != nil {
+		return err
+	}
+	for _, c := range status.Connections {
+		if kinds := totals(c.Drift); kinds != "" {
+			if err := p.print(wrapped("\nThe last run of "+c.Name+" found: "+kinds, lineWidth) + "\n"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// foundCount is how many differences a run found.
+func foundCount(counts map[string]int) string {
+	n := 0
+	for _, count := range counts {
+		n += count
+	}
+	if n == 0 {
+		return "-"
+	}
+	return strconv.Itoa(n)
+}
+
+// wrapped breaks a line at its spaces; what goes on is indented.
+func wrapped(text string, width int) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Split(text, " ") {
+		switch {
+		case i == 0:
+		case column+1+len(word) > width:
+			b.WriteString("\n  ")
+			column = 2
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
 }
 
 func connectionState(c client.ConnectionStatus) string {
