@@ -42,15 +42,15 @@ func eachWorld(t *testing.T, people, groups int, test func(w *world)) {
 	})
 }
 
-func newWorld(t testing.TB, db *store.DB, people, groups int) *world {
-	t.Helper()
-	w := &world{t: t, db: db, roster: roster.New(db), org: roster.NewID()}
+func newWorld(tb testing.TB, db *store.DB, people, groups int) *world {
+	tb.Helper()
+	w := &world{t: tb, db: db, roster: roster.New(db), org: roster.NewID()}
 	w.tenant = idpsim.New(idpsim.Config{Seed: 1, Members: people, Groups: groups, AccessToken: "graph-token"})
 	srv, err := w.tenant.Listen("127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = srv.Close() })
+	tb.Cleanup(func() { _ = srv.Close() })
 	w.commit(roster.Cause{}, roster.OrgCreate{ID: w.org, Name: "acme", SCIM: true})
 	m := mapping.Entra()
 	w.conn = w.commit(roster.Cause{}, roster.ConnectionSync{
@@ -59,7 +59,7 @@ func newWorld(t testing.TB, db *store.DB, people, groups int) *world {
 		TenantID: w.tenant.TenantID(), AccessToken: "graph-token", ServicePrincipalID: w.tenant.ServicePrincipalID(), GraphURL: srv.URL,
 	}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w.cfg = syncer.Config{
 		Store: db, Roster: w.roster, Holder: "test", Log: slog.New(slog.DiscardHandler), Lease: time.Minute,

@@ -82,7 +82,8 @@ func TestSampleEqualsDefaults(t *testing.T) {
 
 func TestSampleConnectionLoadsAndShowsDefaults(t *testing.T) {
 	// A setting that is commented out has "#" without one single space after it.
-	text := regexp.MustCompile(`(?m)^#(\S|  )`).ReplaceAllString(configs.Sample[strings.Index(configs.Sample, "#connections"):], "$1")
+	_, commented, _ := strings.Cut(configs.Sample, "#connections")
+	text := regexp.MustCompile(`(?m)^#(\S|  )`).ReplaceAllString("#connections"+commented, "$1")
 	got, err := config.Load(write(t, text), environment("ENTRA_CLIENT_SECRET", "hush\n"))
 	if err != nil {
 		t.Fatalf("%v\nin\n%s", err, text)

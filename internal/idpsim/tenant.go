@@ -73,7 +73,7 @@ type change struct {
 
 // New returns a tenant with a realistic directory. The same Config gives the same directory, ids included.
 func New(cfg Config) *Tenant {
-	ids := rand.New(rand.NewPCG(uint64(cfg.Seed), 0x1d9517))
+	ids := rand.New(rand.NewPCG(uint64(cfg.Seed), 0x1d9517)) //nolint:gosec // any seed will do
 	cfg.Domain = cmp.Or(cfg.Domain, "contoso.example")
 	cfg.AppName = cmp.Or(cfg.AppName, "rosterd")
 	cfg.PageSize = cmp.Or(cfg.PageSize, 100)

@@ -83,22 +83,23 @@ func (g *groupCommit) drain() {
 
 // commit runs the jobs in one transaction; its error is for all of them.
 func (g *groupCommit) commit(jobs []*groupJob) error {
-	stx, err := g.db.write.BeginTxx(context.Background(), nil)
+	ctx := context.Background() // the group's, not that of any of its jobs
+	stx, err := g.db.write.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	defer func() { _ = stx.Rollback() }() // after a commit it does nothing
 	for _, j := range jobs {
-		if _, err := stx.Exec(`SAVEPOINT job`); err != nil {
+		if _, err := stx.ExecContext(ctx, `SAVEPOINT job`); err != nil {
 			return fmt.Errorf("begin a transaction: %w", err)
 		}
 		j.run(&tx{Tx: stx, db: g.db})
 		if j.err != nil || j.panicked != nil {
-			if _, err := stx.Exec(`ROLLBACK TO job`); err != nil {
+			if _, err := stx.ExecContext(ctx, `ROLLBACK TO job`); err != nil {
 				return fmt.Errorf("undo a transaction: %w", err)
 			}
 		}
-		if _, err := stx.Exec(`RELEASE job`); err != nil {
+		if _, err := stx.ExecContext(ctx, `RELEASE job`); err != nil {
 			return fmt.Errorf("end a transaction: %w", err)
 		}
 	}

@@ -263,6 +263,7 @@ func TestNothingOfAnotherOrganisationIsSeen(t *testing.T) {
 
 func TestADatabaseOpensAgainWithWhatWasWritten(t *testing.T) {
 	storetest.EachDatabase(t, func(t *testing.T, d storetest.Database) {
+		t.Helper()
 		org := roster.NewID()
 		first := storetest.Open(t, d)
 		if _, err := roster.New(first).Commit(t.Context(), org, roster.Cause{}, []roster.Change{roster.OrgCreate{ID: org, Name: "acme"}}); err != nil {
