@@ -206,8 +206,24 @@ func TestStoredMemberWithoutALink(t *testing.T) {
 			c.Link = linkOf(bob(), wanted())
 			return c
 		}(), "conflict none", "linked to another member"},
-		"local":     {rules(), stored(alice(local), nil, nil), "", ""},
-		"another's": {rules(), stored(alice(owner(other)), nil, nil), "", ""},
+		"found, but another matches first": {rules(), func() roster.MemberCandidate {
+			c := stored(alice(set(roster.AttrUserName, "old@x")), wanted(), look(true, true, nil))
+			c.Matches = []roster.Match{{Member: *bob(set(roster.AttrUserName, "alice@x")), ByUserName: true}}
+			return c
+		}(), "conflict none", "by userName first"},
+		"found, but another matches as well": {rules(), func() roster.MemberCandidate {
+			c := stored(alice(set(roster.AttrUserName, "old@x")), wanted(off), look(true, true, wanted(off)))
+			c.Matches = []roster.Match{{Member: *bob(set(roster.AttrWorkEmail, "alice@x")), ByEmail: true}}
+			return c
+		}(), "conflict none", "several members match by email"},
+		"found, and first by userName": {rules(), func() roster.MemberCandidate {
+			c := stored(alice(), wanted(), look(true, true, nil))
+			c.Matches = []roster.Match{{Member: *bob(set(roster.AttrWorkEmail, "alice@x")), ByEmail: true}}
+			return c
+		}(), "link made m1 by userName", ""},
+		"found, and renamed a moment later": {rules(), stored(alice(set(roster.AttrWorkEmail, "")), wanted(want(roster.AttrUserName, "a2@x")), look(true, true, nil)), "", ""},
+		"local":                             {rules(), stored(alice(local), nil, nil), "", ""},
+		"another's":                         {rules(), stored(alice(owner(other)), nil, nil), "", ""},
 	})
 }
 

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rosterd/rosterd/internal/roster"
@@ -105,7 +106,35 @@ func (r Rules) unlinkedTeam(c *roster.TeamCandidate) Decision {
 			"several groups there have its name, or the one that has is linked to another team here; rename one of them"))
 		return j.decision()
 	}
+	if m := r.matchTeam(teamWithSelf(c, there), there); m.conflict != "" || m.found == nil || m.found.Team.ID != c.Here.ID {
+		var j judged
+		why := m.conflict
+		if why == "" && m.found != nil {
+			why = fmt.Sprintf("the group there matches %s by %s first; rename one of them", teamName(&m.found.Team), m.rule)
+		}
+		if why == "" {
+			return Decision{} // found by the look-up and renamed a moment later
+		}
+		g.evidence = []roster.Evidence{r.saw(c.Look.At, "found by a look-up")}
+		j.add(g.drift(roster.ConflictKind, roster.ActNone, why))
+		return j.decision()
+	}
 	return r.foundTeam(c, there, here)
+}
+
+// teamWithSelf is the candidate with the team that was looked up among those that share a key with the group found. A
+// deleted team comes back for a group in scope only.
+func teamWithSelf(c *roster.TeamCandidate, there *roster.WantedTeam) *roster.TeamCandidate {
+	probe, ext := *c, c.Here.ExternalID
+	if c.Look.InScope {
+		probe.Here = nil
+	}
+	probe.Matches = append(slices.Clone(c.Matches), roster.TeamMatch{
+		Team:          *c.Here,
+		ByExternalID:  ext != "" && (ext == c.ObjectID || ext == there.ExternalID),
+		ByDisplayName: roster.Fold(c.Here.DisplayName) == roster.Fold(there.DisplayName),
+	})
+	return &probe
 }
 
 func (r Rules) foundTeam(c *roster.TeamCandidate, there *roster.WantedTeam, here stamps) Decision {

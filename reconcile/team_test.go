@@ -103,7 +103,18 @@ func TestTeam(t *testing.T) {
 		"unclaimed, not found":                {rules(), unlinked(eng(unclaimed), nil, teamLook(false, false, nil)), "orphaned_team none"},
 		"not found so soon after a push":      {rules(), unlinked(eng(fresh), nil, teamLook(false, false, nil)), "orphaned_team none"},
 		"without a link, several found":       {rules(), unlinked(eng(), nil, teamLook(true, false, nil)), "conflict none"},
-		"local":                               {rules(), unlinked(eng(ofUs), nil, nil), ""},
+		"without a link, another matches first": {rules(), func() roster.TeamCandidate {
+			c := unlinked(eng(func(t *roster.Team) { t.ExternalID = "" }), same, teamLook(true, true, same))
+			c.Matches = []roster.TeamMatch{byID(eng(func(t *roster.Team) { t.ID = "t2" }))}
+			return c
+		}(), "conflict none"},
+		"without a link, another matches as well": {rules(), func() roster.TeamCandidate {
+			c := unlinked(eng(func(t *roster.Team) { t.ExternalID = "" }), same, teamLook(true, false, same))
+			c.Matches = []roster.TeamMatch{byName(eng(func(t *roster.Team) { t.ID, t.ExternalID = "t2", "" }))}
+			return c
+		}(), "conflict none"},
+		"without a link, renamed a moment later": {rules(), unlinked(eng(func(t *roster.Team) { t.ExternalID = "" }), same, teamLook(true, true, wantedEng("X", "e1"))), ""},
+		"local":                                  {rules(), unlinked(eng(ofUs), nil, nil), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := say(tc.rules.Team(tc.c)); got != tc.want {

@@ -1,6 +1,9 @@
 package reconcile
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/rosterd/rosterd/internal/roster"
 )
 
@@ -11,7 +14,7 @@ func unlinked(c *roster.MemberCandidate) bool {
 
 // unlinkedMember judges a stored member without a link. What the look-up found is in There and ObjectID, and Look says
 // whether they are in scope; a Look that found nobody says that nobody was found by any match key, one that found
-// somebody without saying whom, that several were.
+// somebody without saying whom, that several were; Matches are the other members that share a key with who was found.
 func (r Rules) unlinkedMember(c *roster.MemberCandidate) Decision {
 	if c.Here.Source == roster.SourceLocal || !r.mine(c.Here.Connection) || !c.Here.Status.Live() {
 		return Decision{}
@@ -50,17 +53,24 @@ func (r Rules) unlinkedMember(c *roster.MemberCandidate) Decision {
 	return r.foundMember(p, there, here)
 }
 
-// foundMember links a stored member to the one person whom the look-up found, and judges them.
+// foundMember links a stored member to the one person whom the look-up found, and judges them. The first-link rules
+// decide as they do the other way round: nobody is linked whom they would not choose for that person.
 func (r Rules) foundMember(p person, there *roster.WantedMember, here stamps) Decision {
+	m := r.match(withSelf(p, there), there)
+	switch {
+	case m.conflict != "":
+		return r.unsettled(p, m.conflict)
+	case m.found == nil:
+		return Decision{} // found by the look-up and changed a moment later
+	case m.found.Member.ID != p.here.ID:
+		return r.unsettled(p, fmt.Sprintf("the person there matches %s by %s first; settle it with: %s",
+			who(&m.found.Member), m.rule, r.linkCommand(p.here.ID, p.c.ObjectID)))
+	}
 	look := *p.c.Look
 	look.There = there
 	p.sight = r.second(&look)
 	p.made = LinkMade
-	rule := RuleEmail
-	if name := roster.Fold(there.UserName()); name != "" && name == roster.Fold(p.here.UserName()) {
-		rule = RuleUserName
-	}
-	p.link = r.newLink(roster.TypeMember, p.c.ObjectID, p.here.ID, rule)
+	p.link = r.newLink(roster.TypeMember, p.c.ObjectID, p.here.ID, m.rule)
 	p.link.Org = p.here.Org
 	if there.Enabled && !look.InScope && !r.AllWhole {
 		j := judged{here: here} // a second look never decides alone
@@ -72,6 +82,19 @@ func (r Rules) foundMember(p person, there *roster.WantedMember, here stamps) De
 		return Decision{Drifts: listed(j.drifts, "changed by a push while it was read; left to the next run")}
 	}
 	return j.decision()
+}
+
+// withSelf is the candidate with the member that was looked up among those that share a key with the person found.
+func withSelf(p person, there *roster.WantedMember) *roster.MemberCandidate {
+	c := *p.c
+	same := func(a, b string) bool { return a != "" && a == b }
+	c.Matches = append(slices.Clone(c.Matches), roster.Match{
+		Member:       *p.here,
+		ByExternalID: same(p.here.ExternalID(), p.c.ObjectID),
+		ByUserName:   same(roster.Fold(p.here.UserName()), roster.Fold(there.UserName())),
+		ByEmail:      same(roster.Fold(p.here.Email()), roster.Fold(there.Values[roster.AttrWorkEmail])),
+	})
+	return &c
 }
 
 // notFound is what it comes to when nobody there has the member's match keys.

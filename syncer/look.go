@@ -113,7 +113,7 @@ func (w *worker) lookUpMember(ctx context.Context, stage *store.Stage, c *roster
 		return false, err
 	}
 	c.ObjectID, c.There, c.Look, c.Link = users[0].ObjectID, &wanted, look, links[users[0].ObjectID]
-	return true, nil
+	return true, stage.FillMatches(ctx, c)
 }
 
 // bestOf keeps those found who have the member's userName or, where nobody has, its work email: the first rule that finds
@@ -194,7 +194,7 @@ func (w *worker) lookUpTeam(ctx context.Context, stage *store.Stage, c *roster.T
 		return err
 	}
 	c.ObjectID, c.There, c.Look, c.Link = groups[0].ObjectID, &wanted, look, links[groups[0].ObjectID]
-	return nil
+	return stage.FillTeamMatches(ctx, c)
 }
 
 // lookAtList reads one group's list again. It returns a nil mark where no look is left.

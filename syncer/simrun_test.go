@@ -48,7 +48,7 @@ func (s *sim) drawFault() peril {
 	switch s.rng.IntN(8) {
 	case 0, 1:
 		f.Status, f.Code = 400, "BadRequest"
-		return peril{name: "400 " + path, fault: f, breaks: true}
+		return peril{name: "400 " + path, fault: f, breaks: path != users} // people by id may be asked for in another way
 	case 2:
 		f.Status, f.Code = 403, "Authorization_RequestDenied"
 		return peril{name: "403 " + path, fault: f, breaks: true}

@@ -61,13 +61,14 @@ func TestSimulation(t *testing.T) {
 			})
 		}
 	})
-	met.report(t, n >= simSQLite)
+	met.report(t, n >= simSQLite && met.seen["a schedule"] >= n)
 }
 
 // simulate lives through one schedule.
 func simulate(t *testing.T, d storetest.Database, seed uint64, met *tally) {
 	t.Helper()
 	s := newSim(t, d, seed, met)
+	met.add("a schedule", 1)
 	defer func() {
 		if t.Failed() {
 			s.inventory()

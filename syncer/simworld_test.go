@@ -100,7 +100,7 @@ func (s *sim) openConnections(graph string, page int, settle time.Duration) {
 		s.t.Fatal(err)
 	}
 	s.limits, s.batch = reconcile.DefaultLimits(), 1+s.rng.IntN(12)
-	if s.wide = chance(s.rng, 60); s.wide {
+	if s.wide = chance(s.rng, 50); s.wide {
 		s.limits = reconcile.Limits{TeamFloor: 1000, TeamPercent: 100, MismatchFloor: 1000, MismatchPercent: 100}
 		for _, l := range []*reconcile.Limit{&s.limits.Members, &s.limits.Memberships, &s.limits.Reactivations} {
 			*l = reconcile.Limit{Ceiling: 1000, Floor: 1000, Percent: 100}
@@ -184,13 +184,17 @@ func (s *sim) begin() {
 
 // step does one random thing.
 func (s *sim) step() {
+	if len(s.heldRuns()) > 0 && chance(s.rng, 25) {
+		s.settleHeld(60)
+		return
+	}
 	steps := []struct {
 		weight int
 		do     func()
 	}{
-		{22, s.changePeople}, {7, s.changeNames}, {8, s.changeGroups}, {8, s.changeMembers}, {2, s.changeMany},
+		{22, s.changePeople}, {7, s.changeNames}, {8, s.changeGroups}, {8, s.changeMembers}, {3, s.changeMany},
 		{16, s.push}, {1, s.restart}, {2, s.quarantine}, {9, s.damage}, {3, s.operate},
-		{20, func() { s.fullRun(s.drawPerils()) }}, {4, s.dryRun}, {5, func() { s.settleHeld(60) }},
+		{20, func() { s.fullRun(s.drawPerils()) }}, {4, s.dryRun},
 	}
 	total := 0
 	for _, st := range steps {

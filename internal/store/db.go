@@ -24,14 +24,14 @@ import (
 
 // DB is the database. It is safe for concurrent use.
 type DB struct {
-	write   *sqlx.DB // SQLite: one connection; PostgreSQL: the pool
+	write   *sqlx.DB // PostgreSQL: the pool; SQLite: the one connection of group
 	read    *sqlx.DB
 	dialect dialect
 	log     *slog.Logger
-	path    string // SQLite's file
-	url     string // PostgreSQL's
-	scratch string // folder for SQLite's staging files
-	group   *groupCommit
+	path    string       // SQLite's file
+	url     string       // PostgreSQL's
+	scratch string       // folder for SQLite's staging files
+	group   *groupCommit // SQLite: everything that is written goes through it
 }
 
 // Kind returns "sqlite" or "postgres".
@@ -94,17 +94,17 @@ func openSQLite(ctx context.Context, dir string, log *slog.Logger) (*DB, error) 
 	if err := os.MkdirAll(scratch, 0o700); err != nil {
 		return nil, fmt.Errorf("make the staging directory: %w", err)
 	}
-	write, err := sqlx.Open(sqliteDriver, sqliteDSN(path, "_txlock=immediate"))
+	write, err := sqlx.Open(sqliteDriver, sqliteDSN(path))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	write.SetMaxOpenConns(1)
 	db := &DB{write: write, dialect: sqliteDialect, log: log, path: path, scratch: scratch}
-	db.group = &groupCommit{db: db}
 	if err := db.migrate(ctx); err != nil {
 		_ = write.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	db.group = &groupCommit{db: db} // from here on it has the connection
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, fmt.Errorf("protect %s: %w", path, err)
 	}
@@ -131,10 +131,11 @@ func sqliteDSN(path string, more ...string) string {
 
 // Close closes the database.
 func (db *DB) Close() error {
+	var err error
 	if db.group != nil {
-		db.group.wait()
+		err = db.group.close()
 	}
-	err := db.write.Close()
+	err = errors.Join(err, db.write.Close())
 	if db.read != db.write {
 		err = errors.Join(err, db.read.Close())
 	}
@@ -176,7 +177,7 @@ func (db *DB) inTx(ctx context.Context, fn func(roster.Tx) error) error {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	defer func() { _ = stx.Rollback() }() // after a commit it does nothing
-	t := &tx{Tx: stx, db: db}
+	t := &tx{querier: stx, db: db}
 	if err := t.begin(ctx); err != nil {
 		return err
 	}

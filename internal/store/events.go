@@ -100,67 +100,75 @@ func (db *DB) NumberEvents(ctx context.Context) (int, error) {
 	if err := db.read.GetContext(ctx, &waiting, `SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE number IS NULL LIMIT 1) w`); err != nil || waiting == 0 {
 		return 0, err
 	}
-	stx, err := db.write.BeginTxx(ctx, nil)
-	if err != nil {
-		return 0, fmt.Errorf("begin numbering events: %w", err)
-	}
-	defer func() { _ = stx.Rollback() }()
+	numbered := 0
+	err := db.inTx(ctx, func(rtx roster.Tx) error {
+		t, _ := rtx.(*tx)
+		var err error
+		numbered, err = t.numberEvents(ctx, batch)
+		return err
+	})
+	return numbered, err
+}
+
+// eventHead is the last number and the end of the chain of an organisation's events.
+type eventHead struct {
+	Number int64  `db:"number"`
+	Chain  []byte `db:"chain"`
+}
+
+func (t *tx) numberEvents(ctx context.Context, batch int) (int, error) {
 	horizon := ""
-	if db.dialect.name == postgres.name {
+	if t.db.dialect.name == postgres.name {
 		var got bool
-		if err := stx.GetContext(ctx, &got, `SELECT pg_try_advisory_xact_lock(7261348151)`); err != nil || !got {
+		if err := t.GetContext(ctx, &got, `SELECT pg_try_advisory_xact_lock(7261348151)`); err != nil || !got {
 			return 0, err
 		}
 		horizon = ` AND xid < (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint`
 	}
 	var rows []eventRow
 	query := `SELECT ` + eventColumns + ` FROM events WHERE number IS NULL` + horizon + ` ORDER BY seq, id LIMIT ?`
-	if err := stx.SelectContext(ctx, &rows, db.bind(query), batch); err != nil {
+	if err := t.SelectContext(ctx, &rows, t.db.bind(query), batch); err != nil {
 		return 0, fmt.Errorf("read events to number: %w", err)
 	}
-	if len(rows) == 0 {
-		return 0, nil
-	}
-	type head struct {
-		Number int64  `db:"number"`
-		Chain  []byte `db:"chain"`
-	}
-	heads := map[string]*head{}
+	heads := map[string]*eventHead{}
 	for i := range rows {
-		r := &rows[i]
-		h := heads[r.OrgID]
-		if h == nil {
-			var found []head
-			if err := stx.SelectContext(ctx, &found, db.bind(`SELECT number, chain FROM event_heads WHERE org_id = ?`), r.OrgID); err != nil {
-				return 0, fmt.Errorf("read the head of the event chain: %w", err)
-			}
-			h = &head{}
-			if len(found) > 0 {
-				*h = found[0]
-			}
-			heads[r.OrgID] = h
-		}
-		digest := eventDigest(r)
-		h.Number++
-		sum := sha256.Sum256(append(append([]byte{}, h.Chain...), digest...))
-		h.Chain = sum[:]
-		_, err := stx.ExecContext(ctx, db.bind(`UPDATE events SET number = ?, digest = ?, chain = ? WHERE org_id = ? AND id = ?`),
-			h.Number, digest, h.Chain, r.OrgID, r.ID)
+		h, err := t.eventHead(ctx, heads, rows[i].OrgID)
 		if err != nil {
-			return 0, fmt.Errorf("number an event: %w", err)
+			return 0, err
+		}
+		digest := eventDigest(&rows[i])
+		sum := sha256.Sum256(append(append([]byte{}, h.Chain...), digest...))
+		h.Number, h.Chain = h.Number+1, sum[:]
+		err = t.exec(ctx, "number an event", `UPDATE events SET number = ?, digest = ?, chain = ? WHERE org_id = ? AND id = ?`,
+			h.Number, digest, h.Chain, rows[i].OrgID, rows[i].ID)
+		if err != nil {
+			return 0, err
 		}
 	}
 	for org, h := range heads {
-		_, err := stx.ExecContext(ctx, db.bind(`INSERT INTO event_heads (org_id, number, chain) VALUES (?, ?, ?)
-			ON CONFLICT (org_id) DO UPDATE SET number = excluded.number, chain = excluded.chain`), org, h.Number, h.Chain)
+		err := t.exec(ctx, "write the head of the event chain", `INSERT INTO event_heads (org_id, number, chain) VALUES (?, ?, ?)
+			ON CONFLICT (org_id) DO UPDATE SET number = excluded.number, chain = excluded.chain`, org, h.Number, h.Chain)
 		if err != nil {
-			return 0, fmt.Errorf("write the head of the event chain: %w", err)
+			return 0, err
 		}
 	}
-	if err := stx.Commit(); err != nil {
-		return 0, fmt.Errorf("commit the numbers of events: %w", err)
-	}
 	return len(rows), nil
+}
+
+func (t *tx) eventHead(ctx context.Context, heads map[string]*eventHead, org string) (*eventHead, error) {
+	if h := heads[org]; h != nil {
+		return h, nil
+	}
+	var found []eventHead
+	if err := t.SelectContext(ctx, &found, t.db.bind(`SELECT number, chain FROM event_heads WHERE org_id = ?`), org); err != nil {
+		return nil, fmt.Errorf("read the head of the event chain: %w", err)
+	}
+	h := &eventHead{}
+	if len(found) > 0 {
+		*h = found[0]
+	}
+	heads[org] = h
+	return h, nil
 }
 
 // eventDigest digests an event with its salt: erasing a person's values later leaves the chain verifiable.

@@ -115,7 +115,7 @@ func (db *DB) TokenByID(ctx context.Context, id string) (roster.Token, roster.Or
 // TokensUsed notes when tokens were last used; it is called now and then, not by each request.
 func (db *DB) TokensUsed(ctx context.Context, used map[string]int64) error {
 	for id, at := range used {
-		if _, err := db.write.ExecContext(ctx, db.bind(`UPDATE tokens SET last_used_at = ? WHERE id = ? AND last_used_at < ?`), at, id, at); err != nil {
+		if err := db.exec(ctx, `UPDATE tokens SET last_used_at = ? WHERE id = ? AND last_used_at < ?`, at, id, at); err != nil {
 			return fmt.Errorf("note when a token was used: %w", err)
 		}
 	}

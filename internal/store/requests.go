@@ -36,7 +36,7 @@ func (db *DB) LogRequest(ctx context.Context, r *roster.Request, repeatKey strin
 		query += ` ON CONFLICT (org_id, repeat_key) WHERE repeat_key <> '' DO UPDATE SET repeats = requests.repeats + 1,
 			time = excluded.time, method = excluded.method, path = excluded.path, client = excluded.client, user_agent = excluded.user_agent`
 	}
-	if _, err := db.write.ExecContext(ctx, db.bind(query), requestValues(r.Org, r, repeatKey)...); err != nil {
+	if err := db.exec(ctx, query, requestValues(r.Org, r, repeatKey)...); err != nil {
 		return fmt.Errorf("write the request log: %w", err)
 	}
 	return nil

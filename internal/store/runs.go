@@ -107,7 +107,7 @@ func (db *DB) ClaimRun(ctx context.Context, holder string, lease time.Duration) 
 		if err != nil {
 			return err
 		}
-		run, err := db.run(ctx, t.Tx, r.Org, r.ID)
+		run, err := db.run(ctx, t.querier, r.Org, r.ID)
 		claimed = &run
 		return err
 	})
@@ -146,7 +146,7 @@ func (db *DB) RenewLease(ctx context.Context, r *roster.Run, lease time.Duration
 
 // ReleaseLease gives a run back unfinished: whoever claims next redoes it.
 func (db *DB) ReleaseLease(ctx context.Context, r *roster.Run) error {
-	_, err := db.write.ExecContext(ctx, db.bind(`UPDATE runs SET lease_until = 1 WHERE id = ? AND fence = ? AND state = 'running'`), r.ID, r.Fence)
+	err := db.exec(ctx, `UPDATE runs SET lease_until = 1 WHERE id = ? AND fence = ? AND state = 'running'`, r.ID, r.Fence)
 	if err != nil {
 		return fmt.Errorf("release the lease of run %s: %w", r.ID, err)
 	}
@@ -305,7 +305,7 @@ func (db *DB) Hold(ctx context.Context, r *roster.Run, ns []int64, note string) 
 		if err != nil {
 			return err
 		}
-		if _, err := db.write.ExecContext(ctx, db.bind(query), args...); err != nil {
+		if err := db.exec(ctx, query, args...); err != nil {
 			return fmt.Errorf("hold actions of run %s: %w", r.ID, err)
 		}
 		ns = ns[k:]
@@ -348,7 +348,7 @@ func (db *DB) AddCollection(ctx context.Context, r *roster.Run, c Collection) er
 	query := `INSERT INTO run_collections (run_id, kind, object_id, name, began, objects, whole, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (run_id, kind, object_id) DO UPDATE SET name = excluded.name, began = excluded.began, objects = excluded.objects,
 		whole = excluded.whole, error = excluded.error`
-	if _, err := db.write.ExecContext(ctx, db.bind(query), r.ID, c.Kind, c.ObjectID, c.Name, c.Began, c.Objects, c.Whole, c.Error); err != nil {
+	if err := db.exec(ctx, query, r.ID, c.Kind, c.ObjectID, c.Name, c.Began, c.Objects, c.Whole, c.Error); err != nil {
 		return fmt.Errorf("keep how a list was read: %w", err)
 	}
 	return nil
@@ -482,7 +482,7 @@ func (db *DB) ResolveLinks(ctx context.Context, org, connection string, typ rost
 
 // FreeLeases ends the leases of a process that died. It is for a database with one process at a time, at its start.
 func (db *DB) FreeLeases(ctx context.Context) error {
-	if _, err := db.write.ExecContext(ctx, `UPDATE runs SET lease_until = 1 WHERE state = 'running'`); err != nil {
+	if err := db.exec(ctx, `UPDATE runs SET lease_until = 1 WHERE state = 'running'`); err != nil {
 		return fmt.Errorf("free the leases of a process that died: %w", err)
 	}
 	return nil

@@ -84,7 +84,7 @@ func (s *Stage) put(ctx context.Context, tb table, rows [][]any) error {
 		return fmt.Errorf("begin a staging page: %w", err)
 	}
 	defer func() { _ = stx.Rollback() }()
-	t := &tx{Tx: stx, db: s.db}
+	t := &tx{querier: stx, db: s.db}
 	if s.file == "" {
 		if err := t.CheckFence(ctx, s.run.Org, s.run.ID, s.run.Fence); err != nil {
 			return err
@@ -434,6 +434,15 @@ func (s *Stage) fillMatches(ctx context.Context, cands []roster.MemberCandidate)
 		}
 	}
 	return s.fillNamesakes(ctx, cands)
+}
+
+// FillMatches brings up, for a member without a link, the other members that share a key with the person whom a look-up
+// found.
+func (s *Stage) FillMatches(ctx context.Context, c *roster.MemberCandidate) error {
+	one := []roster.MemberCandidate{*c}
+	err := s.fillMatches(ctx, one)
+	c.Matches = one[0].Matches
+	return err
 }
 
 // fillNamesakes finds, for the members without a link that only an email brings up, whose userName they have.

@@ -119,6 +119,21 @@ func (s *Stage) FillTeams(ctx context.Context, cands []roster.TeamCandidate) err
 	return s.fillAroundTeams(ctx, cands, objects)
 }
 
+// FillTeamMatches brings up, for a team without a link, the other teams that share a key with the group that a look-up
+// found.
+func (s *Stage) FillTeamMatches(ctx context.Context, c *roster.TeamCandidate) error {
+	externals := []string{c.There.ObjectID}
+	if c.There.ExternalID != "" {
+		externals = append(externals, c.There.ExternalID)
+	}
+	matches, err := s.teamMatches(ctx, []string{roster.Fold(c.There.DisplayName)}, externals)
+	if err != nil {
+		return err
+	}
+	c.Matches = pickTeams(c, matches)
+	return nil
+}
+
 func (s *Stage) teamsByID(ctx context.Context, ids []string) (map[string]*roster.Team, error) {
 	out := map[string]*roster.Team{}
 	for _, chunk := range chunks(ids) {

@@ -278,3 +278,29 @@ func TestADatabaseOpensAgainWithWhatWasWritten(t *testing.T) {
 		}
 	})
 }
+
+func TestATransactionWhoseCallerGoesAwayDisturbsNobody(t *testing.T) {
+	each(t, func(f *fixture) {
+		var wait sync.WaitGroup
+		for i := range 60 {
+			ctx, cancel := context.WithCancel(context.Background())
+			gone := i%2 == 0
+			wait.Go(func() {
+				defer cancel()
+				_, err := roster.New(f.db).Commit(ctx, f.org, push(f.conn), []roster.Change{
+					roster.MemberCreate{Attributes: roster.Attributes{"userName": fmt.Sprintf("u%d", i)}, Active: true}})
+				if err != nil && !gone {
+					f.Errorf("commit %d: %v", i, err)
+				}
+			})
+			if gone {
+				wait.Go(cancel)
+			}
+		}
+		wait.Wait()
+		found, _, err := f.db.Members(context.Background(), f.org, store.List{})
+		if f.ok(err); len(found) < 30 {
+			f.Errorf("%d members, want those 30 at least whose callers stayed", len(found))
+		}
+	})
+}

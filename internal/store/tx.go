@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // tx is one transaction; it implements roster.Tx.
 type tx struct {
-	*sqlx.Tx
+	querier
 	db  *DB
 	now time.Time
 	seq int64
@@ -31,6 +32,19 @@ func (t *tx) begin(ctx context.Context) error {
 	return nil
 }
 
+// exec runs one statement that stands alone.
+func (db *DB) exec(ctx context.Context, query string, args ...any) error {
+	if db.group != nil {
+		return db.group.do(ctx, func(rtx roster.Tx) error {
+			t, _ := rtx.(*tx)
+			_, err := t.ExecContext(ctx, query, args...)
+			return err
+		})
+	}
+	_, err := db.write.ExecContext(ctx, db.bind(query), args...)
+	return err
+}
+
 // Now is the database's time when the transaction began.
 func (t *tx) Now() time.Time { return t.now }
 
@@ -41,6 +55,13 @@ func (t *tx) Seq() int64 { return t.seq }
 type queryer interface {
 	SelectContext(ctx context.Context, dest any, query string, args ...any) error
 	GetContext(ctx context.Context, dest any, query string, args ...any) error
+}
+
+// querier is what a transaction works on.
+type querier interface {
+	queryer
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowxContext(ctx context.Context, query string, args ...any) *sqlx.Row
 }
 
 // chunkSize bounds the ids of one IN list, below the parameter limits of both databases.
@@ -120,7 +141,7 @@ func (t *tx) Members(ctx context.Context, org string, sel roster.MemberSelect) (
 		query := `SELECT ` + memberColumns + ` FROM (` + strings.Join(parts, " UNION ALL ") + `) k
 			CROSS JOIN members m WHERE m.org_id = ? AND m.id = k.id ORDER BY m.id` + t.db.dialect.lockMembers
 		var rows []memberRow
-		if err := t.db.selectIn(ctx, t.Tx, &rows, query, append(args, org)...); err != nil {
+		if err := t.db.selectIn(ctx, t.querier, &rows, query, append(args, org)...); err != nil {
 			return nil, fmt.Errorf("read members: %w", err)
 		}
 		found, err := membersOf(rows)
@@ -138,7 +159,7 @@ func (t *tx) Teams(ctx context.Context, org string, sel roster.TeamSelect) ([]ro
 		for _, chunk := range chunks(ids) {
 			var rows []teamRow
 			query := `SELECT ` + teamColumns + ` FROM teams t WHERE t.org_id = ? AND ` + where + ` ORDER BY t.id` + t.db.dialect.lock
-			if err := t.db.selectIn(ctx, t.Tx, &rows, query, org, chunk); err != nil {
+			if err := t.db.selectIn(ctx, t.querier, &rows, query, org, chunk); err != nil {
 				return fmt.Errorf("read teams: %w", err)
 			}
 			out = append(out, teamsOf(rows)...)
@@ -163,7 +184,7 @@ func (t *tx) Memberships(ctx context.Context, org string, pairs []roster.Pair) (
 			var rows []membershipRow
 			query := `SELECT org_id, team_id, member_id, present, version, seq, pushed_at FROM memberships
 				WHERE org_id = ? AND team_id = ? AND member_id IN (?)`
-			if err := t.db.selectIn(ctx, t.Tx, &rows, query, org, team, chunk); err != nil {
+			if err := t.db.selectIn(ctx, t.querier, &rows, query, org, team, chunk); err != nil {
 				return nil, fmt.Errorf("read memberships: %w", err)
 			}
 			out = append(out, membershipsOf(rows)...)
@@ -187,7 +208,7 @@ func (t *tx) Links(ctx context.Context, org string, sel roster.LinkSelect) ([]ro
 		for _, chunk := range chunks(ids) {
 			var rows []linkRow
 			query := `SELECT ` + linkColumns + ` FROM links l WHERE l.org_id = ? AND ` + where
-			if err := t.db.selectIn(ctx, t.Tx, &rows, query, append(append([]any{org}, args...), chunk)...); err != nil {
+			if err := t.db.selectIn(ctx, t.querier, &rows, query, append(append([]any{org}, args...), chunk)...); err != nil {
 				return fmt.Errorf("read links: %w", err)
 			}
 			out = append(out, linksOf(rows)...)
@@ -210,15 +231,15 @@ func (t *tx) LiveOwners(ctx context.Context, org string) (int, error) {
 }
 
 func (t *tx) Connections(ctx context.Context, org string) ([]roster.Connection, error) {
-	return t.db.connections(ctx, t.Tx, org)
+	return t.db.connections(ctx, t.querier, org)
 }
 
 func (t *tx) Tokens(ctx context.Context, org string) ([]roster.Token, error) {
-	return t.db.tokens(ctx, t.Tx, org)
+	return t.db.tokens(ctx, t.querier, org)
 }
 
 func (t *tx) APIKeys(ctx context.Context, org string) ([]roster.APIKey, error) {
-	return t.db.apiKeys(ctx, t.Tx, org)
+	return t.db.apiKeys(ctx, t.querier, org)
 }
 
 func (t *tx) OpenRuns(ctx context.Context, org, connection string) ([]roster.Run, error) {
@@ -236,7 +257,7 @@ func (t *tx) Run(ctx context.Context, org, id string) (roster.Run, error) {
 	if err := t.SelectContext(ctx, &ids, t.db.bind(`SELECT id FROM runs WHERE org_id = ? AND id = ?`+t.db.dialect.lock), org, id); err != nil {
 		return roster.Run{}, fmt.Errorf("lock run %s: %w", id, err)
 	}
-	return t.db.run(ctx, t.Tx, org, id)
+	return t.db.run(ctx, t.querier, org, id)
 }
 
 func (t *tx) MoveActions(ctx context.Context, run string, from, to roster.ActionState, kinds []roster.Kind) (int, error) {
