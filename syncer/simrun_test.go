@@ -79,8 +79,8 @@ func (s *sim) drawPerils() perils {
 	if chance(s.rng, 40) {
 		p.pushAt = 1 + s.rng.IntN(20)
 	}
-	if chance(s.rng, 30) {
-		p.pushAtCommit = 1 + s.rng.IntN(5)
+	if chance(s.rng, 50) {
+		p.pushAtCommit = 1 + s.rng.IntN(4)
 	}
 	switch s.rng.IntN(14) {
 	case 0:
@@ -227,6 +227,16 @@ func (s *sim) disturb(w *watch) {
 	})
 }
 
+// aimAt has most of what happens now happen to those for whom the run has planned something.
+func (s *sim) aimAt(w *watch) {
+	_, actions := s.show(w.id)
+	for _, a := range actions {
+		if a.State == roster.ActionPlanned && a.Drift.Subject.Type == roster.TypeMember {
+			s.aim = append(s.aim, a.Drift.Subject.ObjectID)
+		}
+	}
+}
+
 func (s *sim) fullRun(p perils) {
 	id := s.commit(operator(), roster.RunRequest{Connection: s.conn, Mode: roster.ModeFull, By: "op"})[0].ID
 	s.execute(id, p)
@@ -266,7 +276,9 @@ func (s *sim) execute(id string, p perils) {
 		switch n {
 		case p.pushAtCommit:
 			s.met.add("a push between two commits", 1)
+			s.aimAt(w)
 			s.disturb(w)
+			s.aim = nil
 		case p.dieBefore:
 			kill()
 		case p.sleepBefore:

@@ -42,6 +42,7 @@ type sim struct {
 	wide   bool // limits that let everything through
 	names  int
 	away   []string // soft-deleted people
+	aim    []string // whom most of what happens now happens to
 
 	history  []*truth // by the tenant's version
 	other    string   // the second organisation
@@ -216,6 +217,11 @@ func (s *sim) fresh(what string) string {
 
 func (s *sim) anybody() (idpsim.User, bool) {
 	all := s.tenant.Users()
+	if len(s.aim) > 0 && chance(s.rng, 70) {
+		if u, ok := s.tenant.User(pick(s.rng, s.aim)); ok {
+			return u, true
+		}
+	}
 	if len(all) == 0 {
 		return idpsim.User{}, false
 	}

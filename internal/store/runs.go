@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -154,7 +153,8 @@ func (db *DB) ReleaseLease(ctx context.Context, r *roster.Run) error {
 }
 
 // FinishRun writes a run's end, if its lease still holds. pin, when not empty, is the target that the run saw: it is
-// pinned at the first run; settled says that the run read every list whole and was applied or approved.
+// pinned at the first run; settled says that the run read every list whole and was applied or approved. While another
+// run's plan is held that settles nothing: what that run holds was left alone.
 func (db *DB) FinishRun(ctx context.Context, r *roster.Run, pin string, settled bool) error {
 	return db.InTx(ctx, func(rtx roster.Tx) error {
 		t, _ := rtx.(*tx)
@@ -170,7 +170,9 @@ func (db *DB) FinishRun(ctx context.Context, r *roster.Run, pin string, settled 
 		if err != nil || !settled {
 			return err
 		}
-		return t.exec(ctx, "settle the connection", `UPDATE connections SET settled = TRUE WHERE org_id = ? AND id = ?`, r.Org, r.Connection)
+		return t.exec(ctx, "settle the connection", `UPDATE connections SET settled = TRUE WHERE org_id = ? AND id = ?
+			AND NOT EXISTS (SELECT 1 FROM runs WHERE org_id = ? AND connection_id = ? AND state = 'held' AND id <> ?)`,
+			r.Org, r.Connection, r.Org, r.Connection, r.ID)
 	})
 }
 
@@ -198,138 +200,6 @@ func (db *DB) ExpireHeld(ctx context.Context, before time.Time) error {
 		return t.exec(ctx, "expire held plans", `UPDATE runs SET state = 'cancelled', approval = FALSE, error = 'not approved within 7 days'
 			WHERE state = 'held' AND finished_at < ?`, toMicros(before))
 	})
-}
-
-type actionRow struct {
-	RunID  string `db:"run_id"`
-	N      int64  `db:"n"`
-	Phase  int    `db:"phase"`
-	Drift  string `db:"drift"`
-	State  string `db:"state"`
-	Note   string `db:"note"`
-	Kind   string `db:"kind"`
-	Action string `db:"action"`
-}
-
-func (r *actionRow) action() (roster.RunAction, error) {
-	a := roster.RunAction{Run: r.RunID, N: r.N, Phase: r.Phase, State: roster.ActionState(r.State), Note: r.Note}
-	if err := json.Unmarshal([]byte(r.Drift), &a.Drift); err != nil {
-		return a, fmt.Errorf("read action %d of run %s: %w", r.N, r.RunID, err)
-	}
-	return a, nil
-}
-
-// StartPlan clears what an earlier holder planned and did not apply, and the collections it read; it returns the number
-// after which new actions are to be counted. What was applied stays listed.
-func (db *DB) StartPlan(ctx context.Context, r *roster.Run) (int64, error) {
-	var last int64
-	err := db.InTx(ctx, func(rtx roster.Tx) error {
-		t, _ := rtx.(*tx)
-		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
-			return err
-		}
-		if err := t.exec(ctx, "clear the plan", `DELETE FROM run_actions WHERE run_id = ? AND state <> 'applied'`, r.ID); err != nil {
-			return err
-		}
-		if err := t.exec(ctx, "clear the collections", `DELETE FROM run_collections WHERE run_id = ?`, r.ID); err != nil {
-			return err
-		}
-		return t.GetContext(ctx, &last, db.bind(`SELECT COALESCE(MAX(n), 0) FROM run_actions WHERE run_id = ?`), r.ID)
-	})
-	return last, err
-}
-
-// AddActions appends rows to a run's plan, or puts them in the place of those with the same number, if its lease still
-// holds.
-func (db *DB) AddActions(ctx context.Context, r *roster.Run, actions []roster.RunAction) error {
-	if len(actions) == 0 {
-		return nil
-	}
-	rows := make([][]any, 0, len(actions))
-	for i := range actions {
-		a := &actions[i]
-		doc, err := json.Marshal(a.Drift)
-		if err != nil {
-			return fmt.Errorf("encode an action: %w", err)
-		}
-		rows = append(rows, []any{
-			r.ID, a.N, a.Phase, string(a.Drift.Kind), string(a.Drift.Action), string(a.Drift.Guard()), string(a.Drift.Subject.Type),
-			a.Drift.Subject.ID, a.Drift.Subject.ObjectID, a.Drift.TeamObject, a.Drift.MemberObject, string(doc), string(a.State), a.Note, 0, false,
-		})
-	}
-	return db.InTx(ctx, func(rtx roster.Tx) error {
-		t, _ := rtx.(*tx)
-		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
-			return err
-		}
-		return t.upsert(ctx, table{name: "run_actions", columns: `run_id, n, phase, kind, action, guard, type, target_id, object_id,
-			team_object, member_object, drift, state, note, applied_at, approved`, key: "run_id, n"}, rows)
-	})
-}
-
-// ActionPos is a place in the order of a run's actions.
-type ActionPos struct {
-	Phase int
-	N     int64
-}
-
-// Actions returns a page of a run's actions in the order of apply, after a position, in the given states (none: all).
-func (db *DB) Actions(ctx context.Context, run string, after ActionPos, limit int, states ...roster.ActionState) ([]roster.RunAction, error) {
-	where, args := `run_id = ? AND (phase, n) > (?, ?)`, []any{run, after.Phase, after.N}
-	if len(states) > 0 {
-		where, args = where+` AND state IN (?)`, append(args, states)
-	}
-	query, args, err := in(`SELECT run_id, n, phase, drift, state, note, kind, action FROM run_actions WHERE `+where+` ORDER BY phase, n LIMIT ?`, append(args, limit)...)
-	if err != nil {
-		return nil, err
-	}
-	var rows []actionRow
-	if err := db.read.SelectContext(ctx, &rows, db.bind(query), args...); err != nil {
-		return nil, fmt.Errorf("read the actions of run %s: %w", run, err)
-	}
-	out := make([]roster.RunAction, len(rows))
-	for i := range rows {
-		if out[i], err = rows[i].action(); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// Hold marks planned actions as held.
-func (db *DB) Hold(ctx context.Context, r *roster.Run, ns []int64, note string) error {
-	const per = 5000
-	for len(ns) > 0 {
-		k := min(per, len(ns))
-		query, args, err := in(`UPDATE run_actions SET state = 'held', note = ? WHERE run_id = ? AND state = 'planned' AND n IN (?)`, note, r.ID, ns[:k])
-		if err != nil {
-			return err
-		}
-		if err := db.exec(ctx, query, args...); err != nil {
-			return fmt.Errorf("hold actions of run %s: %w", r.ID, err)
-		}
-		ns = ns[k:]
-	}
-	return nil
-}
-
-// ActionCounts counts a run's actions other than none by kind, and by state.
-func (db *DB) ActionCounts(ctx context.Context, run string) (map[roster.Kind]int, map[roster.ActionState]int, error) {
-	var rows []struct {
-		Kind  string `db:"kind"`
-		State string `db:"state"`
-		N     int    `db:"n"`
-	}
-	query := `SELECT kind, state, COUNT(*) AS n FROM run_actions WHERE run_id = ? AND action <> 'none' GROUP BY kind, state`
-	if err := db.read.SelectContext(ctx, &rows, db.bind(query), run); err != nil {
-		return nil, nil, fmt.Errorf("count the actions of run %s: %w", run, err)
-	}
-	kinds, states := map[roster.Kind]int{}, map[roster.ActionState]int{}
-	for _, r := range rows {
-		kinds[roster.Kind(r.Kind)] += r.N
-		states[roster.ActionState(r.State)] += r.N
-	}
-	return kinds, states, nil
 }
 
 // Collection is one list of a pull, as a run keeps it.
