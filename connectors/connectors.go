@@ -1,5 +1,6 @@
-// Package connectors is the contract that every identity provider fulfils: types and small interfaces only. A connector
-// implements Reader; what else it can do is found by type assertion.
+// Package connectors is the contract that every identity provider fulfils, and the small parts that all of them share:
+// the budget of calls, the transport that tries again, the one origin that requests go to, the books of a pull. A
+// connector implements Reader; what else it can do is found by type assertion.
 package connectors
 
 import (
@@ -16,8 +17,11 @@ type Stamp int64
 // User is one person as the IdP has them. Attributes are under the IdP's own names, all as text; booleans that decide
 // about access have fields of their own.
 type User struct {
-	ObjectID   string
-	Enabled    bool
+	ObjectID string
+	Enabled  bool
+	// Keep: what the person is here, on or off, stays as it is, whatever Enabled says; who is unknown here isn't created.
+	// Attributes are compared as always.
+	Keep       bool
 	Scope      string // why they are in scope, for a person to read
 	Attributes map[string]string
 }
@@ -36,10 +40,14 @@ const (
 	Assignments CollectionKind = "assignments" // who and which groups are assigned to the application
 	Members     CollectionKind = "members"     // one group's members
 	Users       CollectionKind = "users"
+	// Teams is the list of groups that mean to become teams, of an IdP that keeps it apart from the assignments. Where it
+	// is reported, it stands in for Assignments in everything said about groups, and groups put nobody in scope.
+	Teams CollectionKind = "teams"
 )
 
 // Collection reports how one list was read. Silence in it counts only if Whole. Assignments is whole only if every
-// assigned group's own attributes could be read too, unless the IdP says that the group is gone.
+// assigned group's own attributes could be read too, unless the IdP says that the group is gone; where Teams is reported,
+// that is Teams' condition instead.
 type Collection struct {
 	Kind  CollectionKind
 	ID    string // the group's object id for Members
@@ -48,6 +56,9 @@ type Collection struct {
 	Count int    // objects handed to the sink: people in scope for Users; for Assignments, people and groups assigned
 	Whole bool
 	Err   string // why it isn't whole
+	// Refused: the IdP never gives this list, and the configuration says how to go on without. It isn't Whole, so silence
+	// in it counts for nothing, but a pull that lacks nothing else is complete.
+	Refused bool
 }
 
 // Sink takes what a pull reads, page by page. Its errors stop the pull.

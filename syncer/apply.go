@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rosterd/rosterd/internal/roster"
@@ -152,6 +153,9 @@ func (w *worker) applyBatch(ctx context.Context, actions []roster.RunAction) ([]
 	if err != nil {
 		return nil, err
 	}
+	if err := w.redate(ctx, actions, outs); err != nil {
+		return nil, err
+	}
 	applied := 0
 	var clashed []roster.RunAction
 	for i, out := range outs {
@@ -170,6 +174,30 @@ func (w *worker) applyBatch(ctx context.Context, actions []roster.RunAction) ([]
 	}
 	w.note(func(r *roster.Run) { r.Applied += applied })
 	return clashed, nil
+}
+
+// redate dates what is held of members anew that this batch has changed: where one mismatched attribute is held, the run's
+// own update of the others must not make it stale.
+func (w *worker) redate(ctx context.Context, actions []roster.RunAction, outs []roster.Outcome) error {
+	if !slices.ContainsFunc(w.run.Held, func(h roster.HeldLimit) bool { return h.Limit == "mapping_mismatch" }) {
+		return nil
+	}
+	now := map[string]int64{}
+	var objects []string
+	for i, out := range outs {
+		if d := &actions[i].Drift; out.Result == roster.Applied && out.Member != nil && d.Kind == roster.StaleMember && d.Subject.ObjectID != "" {
+			now[d.Subject.ObjectID] = out.Member.AsOf()
+			objects = append(objects, d.Subject.ObjectID)
+		}
+	}
+	held, err := w.cfg.Store.HeldOf(ctx, w.run.ID, roster.TypeMember, objects)
+	if err != nil {
+		return err
+	}
+	for i := range held {
+		held[i].Drift.Version = now[held[i].Drift.Subject.ObjectID]
+	}
+	return w.cfg.Store.AddActions(ctx, w.run, held)
 }
 
 // ends resolves the IdP's ids of memberships' ends that were made or linked by this run.
@@ -298,6 +326,8 @@ func (w *worker) recheck(ctx context.Context, d *roster.Drift, lists map[string]
 		if removes := d.Action == roster.ActDeactivate; on == removes {
 			return fmt.Sprintf("it does not hold any more: in scope and enabled there is %t now", on), nil
 		}
+	case d.Subject.ObjectID == "" && (d.Action == roster.ActDeactivate || d.Action == roster.ActDelete):
+		return w.recheckUnlinked(ctx, d)
 	case d.Subject.Type == roster.TypeTeam && d.Subject.ObjectID != "" && d.Action == roster.ActDelete:
 		look, err := w.lookAtTeam(ctx, d.Subject.ObjectID)
 		if err != nil || look == nil {
@@ -317,6 +347,37 @@ func (w *worker) recheck(ctx context.Context, d *roster.Drift, lists map[string]
 		if holds := lists[d.TeamObject][strings.ToLower(d.MemberObject)]; holds != (d.Action == roster.ActAdd) {
 			return fmt.Sprintf("it does not hold any more: the group's list has them is %t now", holds), nil
 		}
+	}
+	return "", nil
+}
+
+// recheckUnlinked looks up once more what was to be removed because nothing there had its name.
+func (w *worker) recheckUnlinked(ctx context.Context, d *roster.Drift) (string, error) {
+	one := w.look()
+	if one == nil {
+		return "", nil
+	}
+	var found bool
+	if d.Subject.Type == roster.TypeTeam {
+		groups, err := one.FindGroups(ctx, d.Subject.Name)
+		if err != nil {
+			return "", err
+		}
+		found = len(w.named(groups, d.Subject.Name)) > 0
+	} else {
+		members, err := w.cfg.Store.FindMembers(ctx, w.run.Org, d.Subject.ID)
+		i := slices.IndexFunc(members, func(m roster.Member) bool { return m.ID == d.Subject.ID })
+		if err != nil || i < 0 {
+			return "", err
+		}
+		users, err := one.FindUsers(ctx, members[i].UserName(), members[i].Email())
+		if err != nil {
+			return "", err
+		}
+		found = len(w.bestOf(users, &members[i])) > 0
+	}
+	if found {
+		return "it does not hold any more: the IdP has it now", nil
 	}
 	return "", nil
 }

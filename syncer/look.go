@@ -171,10 +171,7 @@ func (w *worker) lookUpTeam(ctx context.Context, stage *store.Stage, c *roster.T
 	if err != nil {
 		return err
 	}
-	groups = slices.DeleteFunc(groups, func(g connectors.Group) bool {
-		wanted := w.source.Mapping.ToTeam(&g, 0)
-		return roster.Fold(wanted.DisplayName) != roster.Fold(c.Here.DisplayName)
-	})
+	groups = w.named(groups, c.Here.DisplayName)
 	switch len(groups) {
 	case 0:
 		c.Look = &roster.TeamLook{Stamp: stamp, At: at}
@@ -195,6 +192,14 @@ func (w *worker) lookUpTeam(ctx context.Context, stage *store.Stage, c *roster.T
 	}
 	c.ObjectID, c.There, c.Look, c.Link = groups[0].ObjectID, &wanted, look, links[groups[0].ObjectID]
 	return stage.FillTeamMatches(ctx, c)
+}
+
+// named keeps those found that become a team of that name.
+func (w *worker) named(groups []connectors.Group, name string) []connectors.Group {
+	return slices.DeleteFunc(groups, func(g connectors.Group) bool {
+		wanted := w.source.Mapping.ToTeam(&g, 0)
+		return roster.Fold(wanted.DisplayName) != roster.Fold(name)
+	})
 }
 
 // lookAtList reads one group's list again. It returns a nil mark where no look is left.

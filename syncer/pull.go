@@ -12,17 +12,21 @@ import (
 // pulled is what is known of a pull when it has ended: how each list was read.
 type pulled struct {
 	lists   map[[2]string]connectors.Collection
-	groups  map[string]string // the groups in scope, with their names
-	began   connectors.Stamp  // the earliest stamp of any list: silence is dated by it
-	linked  int               // links that the plan makes
-	waiting bool              // some action waits whatever the limits say
+	doubted map[[2]string]bool // lists that were read to their end, and are too short to be believed at once
+	groups  map[string]string  // the groups in scope, with their names
+	began   connectors.Stamp   // the earliest stamp of any list: silence is dated by it
+	linked  int                // links that the plan makes
+	waiting bool               // some action waits whatever the limits say
 }
 
-// counts returns how many objects each list had, for the next run to compare with.
+// counts returns how many objects each list had that was read to its end, for the next run to compare with: what broke
+// off says nothing of how long the list is.
 func (p *pulled) counts() map[[2]string]int {
 	out := make(map[[2]string]int, len(p.lists))
 	for k, c := range p.lists {
-		out[k] = c.Count
+		if c.Whole || p.doubted[k] {
+			out[k] = c.Count
+		}
 	}
 	return out
 }
@@ -47,7 +51,7 @@ func (w *worker) pull(ctx context.Context, stage *store.Stage) error {
 	if err != nil {
 		return err
 	}
-	w.pulled = pulled{lists: map[[2]string]connectors.Collection{}, groups: map[string]string{}, began: -1}
+	w.pulled = pulled{lists: map[[2]string]connectors.Collection{}, doubted: map[[2]string]bool{}, groups: map[string]string{}, began: -1}
 	s := &sink{w: w, stage: stage, last: last}
 	if err := w.source.Reader.Pull(ctx, s); err != nil {
 		return fmt.Errorf("pull: %w", err)
@@ -133,7 +137,7 @@ const shrunkFrom = 10
 func (s *sink) Collection(ctx context.Context, c connectors.Collection) error {
 	key := [2]string{string(c.Kind), c.ID}
 	if last := s.last[key]; c.Whole && last > 0 && (c.Count == 0 || last >= shrunkFrom && c.Count*2 < last) {
-		c.Whole = false
+		c.Whole, s.w.pulled.doubted[key] = false, true
 		c.Err = fmt.Sprintf("it has %d where it had %d the last time: an answer so much shorter is believed when a second run sees the same", c.Count, last)
 	}
 	return s.keep(ctx, c)

@@ -2,6 +2,7 @@ package syncer_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/rosterd/rosterd/internal/idpsim"
@@ -150,5 +151,53 @@ func TestAnEmailLinksNobodyWhoseUserNameIsAnothers(t *testing.T) {
 		}
 		w.run(roster.ModeFull)
 		w.converged()
+	})
+}
+
+// A push that says again what is so already is a push all the same.
+func TestAPushThatRepeatsAMembershipBeatsTheSnapshot(t *testing.T) {
+	eachWorld(t, 30, 3, func(w *world) {
+		w.baseline()
+		w.unsettled()
+		g := w.tenant.DesiredTeams()[0]
+		in, out := g.Members[0], w.members()[w.stranger(g)]
+		member, team := w.members()[w.upn(in)], w.team(g.DisplayName)
+		w.ok(w.tenant.RemoveFromGroup(g.ObjectID, in))
+		outsider := w.objectOf(out.UserName())
+		w.ok(w.tenant.AddToGroup(g.ObjectID, outsider))
+		remove := w.tenant.Inject(idpsim.Fault{Path: "/users", Count: 1, BeforeAnswer: func() {
+			w.ok(w.tenant.AddToGroup(g.ObjectID, in), w.tenant.RemoveFromGroup(g.ObjectID, outsider))
+			w.commit(w.push(), roster.TeamEdit{ID: team.ID, Add: []string{member.ID}, Remove: []string{out.ID}})
+		}})
+		defer remove()
+		_, actions := w.run(roster.ModeFull)
+		if got := w.teams()[g.DisplayName]; !slices.Contains(got, member.UserName()) || slices.Contains(got, out.UserName()) {
+			w.t.Errorf("the team has %v after %v", got, lines(actions))
+		}
+	})
+}
+
+func (w *world) objectOf(upn string) string {
+	u, ok := w.tenant.User(upn)
+	if !ok {
+		w.t.Fatalf("no user %s", upn)
+	}
+	return u.ObjectID
+}
+
+// A list that broke off does not say how long it was: an empty answer after it is still not believed at once.
+func TestAnEmptyListAfterOneThatBrokeOffIsNotBelieved(t *testing.T) {
+	eachWorld(t, 30, 3, func(w *world) {
+		w.baseline()
+		before := fmt.Sprint(w.teams())
+		for _, f := range []idpsim.Fault{{Status: 400, Code: "BadRequest"}, {Empty: true}} {
+			f.Path = "/groups/*/members"
+			remove := w.tenant.Inject(f)
+			run, actions := w.run(roster.ModeFull)
+			remove()
+			if run.Complete || fmt.Sprint(w.teams()) != before {
+				w.t.Errorf("complete %t: %v", run.Complete, lines(actions))
+			}
+		}
 	})
 }

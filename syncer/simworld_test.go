@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -29,20 +30,21 @@ import (
 // organisation that none of it may touch, and what was seen so far.
 type sim struct {
 	*world
-	ctx    context.Context
-	rng    *rand.Rand
-	met    *tally
-	where  storetest.Database
-	trace  []string
-	scim   string
-	token  string
-	pusher *idpsim.Pusher
-	limits reconcile.Limits
-	batch  int
-	wide   bool // limits that let everything through
-	names  int
-	away   []string // soft-deleted people
-	aim    []string // whom most of what happens now happens to
+	ctx      context.Context
+	rng      *rand.Rand
+	met      *tally
+	where    storetest.Database
+	trace    []string
+	scim     string
+	token    string
+	pusher   *idpsim.Pusher
+	limits   reconcile.Limits
+	batch    int
+	wide     bool // limits that let everything through
+	names    int
+	away     []string    // soft-deleted people
+	aim      []string    // whom most of what happens now happens to
+	aimPairs [][2]string // the same of groups and their members
 
 	history  []*truth // by the tenant's version
 	other    string   // the second organisation
@@ -52,6 +54,7 @@ type sim struct {
 	linkedTo map[string]string // which object a member was ever linked to
 	approved map[string]map[int64]bool
 	removed  map[roster.Guarded]int
+	lists    map[string]int  // how long each list was when it was last read to its end
 	counted  map[string]bool // actions that are in removed, or were asked for
 }
 
@@ -71,7 +74,7 @@ func newSim(t *testing.T, d storetest.Database, seed uint64, met *tally) *sim {
 	t.Helper()
 	s := &sim{
 		world: &world{t: t}, ctx: t.Context(), rng: rand.New(rand.NewPCG(seed, 0x5e12d)), met: met, where: d,
-		linkedTo: map[string]string{}, approved: map[string]map[int64]bool{}, removed: map[roster.Guarded]int{}, counted: map[string]bool{},
+		linkedTo: map[string]string{}, approved: map[string]map[int64]bool{}, removed: map[roster.Guarded]int{}, counted: map[string]bool{}, lists: map[string]int{},
 	}
 	s.db = storetest.Open(t, d)
 	s.roster, s.org, s.other = roster.New(s.db), roster.NewID(), roster.NewID()
@@ -411,6 +414,17 @@ func (s *sim) changeMembers() {
 		return
 	}
 	t := pick(s.rng, teams)
+	for _, p := range s.aimPairs {
+		if !chance(s.rng, 60) {
+			continue
+		}
+		s.note("turn round %s in %s", p[1], p[0])
+		if slices.Contains(s.tenant.Members(p[0]), p[1]) {
+			s.idp(s.tenant.RemoveFromGroup(p[0], p[1]))
+		} else {
+			s.idp(s.tenant.AddToGroup(p[0], p[1]))
+		}
+	}
 	for range 1 + s.rng.IntN(3) {
 		if chance(s.rng, 50) && len(t.Members) > 0 {
 			id := pick(s.rng, t.Members)

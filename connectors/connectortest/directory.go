@@ -129,6 +129,9 @@ func (d Directory) compareGroups(t *testing.T, tenant Tenant, got *Recorder) {
 	if _, found := got.ListOf(connectors.Assignments, ""); !found {
 		t.Error("the list of assignments was never ended")
 	}
+	if c, found := got.ListOf(connectors.Teams, ""); found != tenant.Lists().Teams || found && c.Count != want {
+		t.Errorf("list of teams: found %t, %+v, want %d groups", found, c, want)
+	}
 }
 
 func idsOf(tenant Tenant, names []string) []string {

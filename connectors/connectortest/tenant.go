@@ -55,6 +55,8 @@ type Tenant interface {
 	Fail(f Failure)
 	// Attributes says under which names this IdP keeps what the suite looks at.
 	Attributes() Attributes
+	// Lists says how this IdP cuts what it gives into lists.
+	Lists() Lists
 }
 
 // Access says with what rights a connector is opened. The zero Access has every right.
@@ -77,3 +79,15 @@ type Failure struct {
 
 // Attributes are an IdP's names for attributes.
 type Attributes struct{ UserName, Email, GroupName string }
+
+// Lists says how an IdP cuts what it gives into lists. Entra's are apart, and its groups are among the assignments.
+type Lists struct {
+	OneOfPeople bool // the assignments are the list of users: what breaks one breaks the other
+	Teams       bool // the groups that mean to become teams are a list of their own
+}
+
+// same reports whether two kinds are one list.
+func (l Lists) same(a, b connectors.CollectionKind) bool {
+	ofPeople := func(k connectors.CollectionKind) bool { return k == connectors.Assignments || k == connectors.Users }
+	return a == b || l.OneOfPeople && ofPeople(a) && ofPeople(b)
+}

@@ -24,10 +24,6 @@ import (
 	"github.com/rosterd/rosterd/connectors"
 )
 
-// attemptTimeout bounds one attempt, answer included. It stands in for http.Client.Timeout, which would also count the
-// waits between attempts.
-const attemptTimeout = 60 * time.Second
-
 // newAdapter joins the SDK's request adapter to our transport. Serializers have registries of their own: the SDK's
 // root client would fill kiota's global ones.
 func newAdapter(cfg Config, at origin, base http.RoundTripper, log *slog.Logger) (abs.RequestAdapter, error) {
@@ -54,7 +50,10 @@ func newAdapter(cfg Config, at origin, base http.RoundTripper, log *slog.Logger)
 // newClient builds the chain that every Graph request goes through. kiota's own retry, redirect and compression
 // handlers are left out.
 func newClient(at origin, base http.RoundTripper, log *slog.Logger) *http.Client {
-	chain := &gate{origin: at, next: &retrier{next: base, log: log}}
+	retry := &connectors.Retry{Next: base, Log: log, IdP: "Graph", Wait: func(res *http.Response) time.Duration {
+		return retryAfter(res.Header)
+	}}
+	chain := &gate{origin: at, next: odataErrors{retry}}
 	return &http.Client{
 		Transport: khttp.NewCustomTransportWithParentTransport(chain,
 			core.NewGraphTelemetryHandler(&core.GraphClientOptions{}),
@@ -70,20 +69,10 @@ func newClient(at origin, base http.RoundTripper, log *slog.Logger) *http.Client
 	}
 }
 
-func baseTransport(hc *http.Client) http.RoundTripper {
-	if hc != nil && hc.Transport != nil {
-		return hc.Transport
-	}
-	if t, ok := http.DefaultTransport.(*http.Transport); ok {
-		return t.Clone()
-	}
-	return http.DefaultTransport
-}
-
 // newTokens returns where bearer tokens come from. Valid hosts are compared without port: with one, the SDK would
 // leave the token out and say nothing.
 func newTokens(cfg Config, at origin, base http.RoundTripper) (authentication.AccessTokenProvider, error) {
-	hosts, err := authentication.NewAllowedHostsValidatorErrorCheck([]string{at.host})
+	hosts, err := authentication.NewAllowedHostsValidatorErrorCheck([]string{at.Host})
 	if err != nil {
 		return nil, fmt.Errorf("graph_url %s: %w", cfg.GraphURL, err)
 	}
@@ -92,15 +81,15 @@ func newTokens(cfg Config, at origin, base http.RoundTripper) (authentication.Ac
 	}
 	credential, err := azidentity.NewClientSecretCredential(cfg.TenantID, cfg.ClientID, cfg.ClientSecret,
 		&azidentity.ClientSecretCredentialOptions{ClientOptions: azcore.ClientOptions{
-			Cloud:     cloudOf(at.host),
+			Cloud:     cloudOf(at.Host),
 			Transport: &http.Client{Transport: base},
-			Retry:     policy.RetryOptions{TryTimeout: attemptTimeout},
+			Retry:     policy.RetryOptions{TryTimeout: connectors.AttemptTimeout},
 		}})
 	if err != nil {
 		return nil, fmt.Errorf("entra credentials: %w", err)
 	}
 	provider, err := azureauth.NewAzureIdentityAccessTokenProviderWithScopesAndValidHosts(
-		credential, []string{at.scope()}, []string{at.host})
+		credential, []string{at.scope()}, []string{at.Host})
 	if err != nil {
 		return nil, fmt.Errorf("entra credentials: %w", err)
 	}

@@ -3,7 +3,7 @@
 //
 // Only sub-packages of msgraph-sdk-go are imported, with the core request adapter; the root package would pull in some
 // eighty more. Everything else the SDK leaves to its default client (retries, limits, the check that a request carries a
-// token) is in one http.RoundTripper chain under it: SDK headers, gate, retrier with budget, base transport.
+// token) is in one http.RoundTripper chain under it: SDK headers, gate, OData errors, retries with budget, base transport.
 package entra
 
 import (
@@ -76,7 +76,7 @@ func Open(cfg Config, hc *http.Client, log *slog.Logger) (*Connector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("service_principal_id %q: want the enterprise application's object id, a GUID", cfg.ServicePrincipalID)
 	}
-	adapter, err := newAdapter(cfg, at, baseTransport(hc), log)
+	adapter, err := newAdapter(cfg, at, connectors.BaseTransport(hc), log)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (cfg Config) check(at origin) error {
 	if cfg.MaxCalls < 0 {
 		return fmt.Errorf("limit of calls %d: want 0 or more", cfg.MaxCalls)
 	}
-	if at.scheme == "http" {
+	if at.Plain() {
 		if cfg.AccessToken == "" {
 			return fmt.Errorf("graph_url %s is plain http, where Entra's credentials cannot be used: set access_token", cfg.GraphURL)
 		}

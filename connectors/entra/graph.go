@@ -17,15 +17,6 @@ import (
 // pageSize is the largest that Graph allows for directory objects (Graph documentation, "List users").
 const pageSize = int32(999)
 
-// page is one page of a list. The list ends only where next is empty.
-type page[T any] struct {
-	items []T
-	next  string
-}
-
-// fetch reads one page: the list's first when link is empty, else the one that the link leads to.
-type fetch[T any] func(ctx context.Context, link string) (page[T], error)
-
 // listing is what the SDK's collection responses have in common.
 type listing[T any] interface {
 	GetValue() []T
@@ -33,21 +24,21 @@ type listing[T any] interface {
 }
 
 // readPage runs one SDK call for a list. An answer without a value member is no empty list.
-func readPage[T any, L listing[T]](ctx context.Context, at origin, a ask, send func() (L, error)) (page[T], error) {
-	return call(ctx, a, func() (page[T], error) {
+func readPage[T any, L listing[T]](ctx context.Context, at origin, a ask, send func() (L, error)) (connectors.Page[T], error) {
+	return call(ctx, a, func() (connectors.Page[T], error) {
 		res, err := send()
 		if err != nil {
-			return page[T]{}, err
+			return connectors.Page[T]{}, err
 		}
 		if any(res) == nil || res.GetValue() == nil {
-			return page[T]{}, a.broken("an answer that holds no list")
+			return connectors.Page[T]{}, a.broken("an answer that holds no list")
 		}
-		p := page[T]{items: res.GetValue()}
+		p := connectors.Page[T]{Items: res.GetValue()}
 		if link := res.GetOdataNextLink(); link != nil {
-			if err := at.follow(*link); err != nil {
-				return page[T]{}, err
+			if err := at.Follow(*link); err != nil {
+				return connectors.Page[T]{}, err
 			}
-			p.next = *link
+			p.Next = *link
 		}
 		return p, nil
 	})
@@ -64,38 +55,6 @@ func readOne[T any](ctx context.Context, a ask, send func() (T, error)) (T, erro
 	})
 }
 
-// walk reads a list to its end. Before each request it takes a stamp, which goes with the page to each.
-func walk[T any](
-	ctx context.Context,
-	stamp func(context.Context) (connectors.Stamp, error),
-	read fetch[T],
-	each func(connectors.Stamp, []T) error,
-) error {
-	for link := ""; ; {
-		at, err := stamp(ctx)
-		if err != nil {
-			return err
-		}
-		p, err := read(ctx, link)
-		if err != nil {
-			return err
-		}
-		if err := each(at, p.items); err != nil {
-			return err
-		}
-		if p.next == "" {
-			return nil
-		}
-		if p.next == link {
-			return &connectors.Error{Fault: connectors.Broken, Message: "Graph's link to the next page leads to the same page"}
-		}
-		link = p.next
-	}
-}
-
-// unstamped stands in for a sink's stamps where no sink is.
-func unstamped(context.Context) (connectors.Stamp, error) { return 0, nil }
-
 func (c *Connector) userBuilder() *users.UsersRequestBuilder {
 	return users.NewUsersRequestBuilderInternal(map[string]string{}, c.adapter)
 }
@@ -106,7 +65,7 @@ func (c *Connector) groupBuilder() *groups.GroupsRequestBuilder {
 
 // assignedTo lists who is assigned to the enterprise application (Graph documentation, "List appRoleAssignments granted
 // for a service principal"). Groups are not expanded.
-func (c *Connector) assignedTo(top int32) fetch[models.AppRoleAssignmentable] {
+func (c *Connector) assignedTo(top int32) connectors.Fetch[models.AppRoleAssignmentable] {
 	a := ask{
 		what: "the application's assignments", grant: "Application.Read.All",
 		missing: "Check service_principal_id: it is the object id of the enterprise application, not the client id.",
@@ -115,7 +74,7 @@ func (c *Connector) assignedTo(top int32) fetch[models.AppRoleAssignmentable] {
 	cfg := serviceprincipals.ItemAppRoleAssignedToRequestBuilderGetRequestConfiguration{QueryParameters: &q}
 	first := serviceprincipals.NewServicePrincipalsRequestBuilderInternal(map[string]string{}, c.adapter).
 		ByServicePrincipalId(c.sp.String()).AppRoleAssignedTo()
-	return func(ctx context.Context, link string) (page[models.AppRoleAssignmentable], error) {
+	return func(ctx context.Context, link string) (connectors.Page[models.AppRoleAssignmentable], error) {
 		b := first
 		if link != "" {
 			b = first.WithUrl(link)
@@ -125,14 +84,14 @@ func (c *Connector) assignedTo(top int32) fetch[models.AppRoleAssignmentable] {
 }
 
 // listUsers lists the tenant's users, or those that the filter names (Graph documentation, "List users").
-func (c *Connector) listUsers(filter string, top int32) fetch[models.Userable] {
+func (c *Connector) listUsers(filter string, top int32) connectors.Fetch[models.Userable] {
 	a := ask{what: "users", grant: "User.Read.All"}
 	q := users.UsersRequestBuilderGetQueryParameters{Select: c.userSelect(), Top: &top}
 	if filter != "" {
 		q.Filter = &filter
 	}
 	cfg := users.UsersRequestBuilderGetRequestConfiguration{QueryParameters: &q}
-	return func(ctx context.Context, link string) (page[models.Userable], error) {
+	return func(ctx context.Context, link string) (connectors.Page[models.Userable], error) {
 		b := c.userBuilder()
 		if link != "" {
 			b = b.WithUrl(link)
@@ -142,14 +101,14 @@ func (c *Connector) listUsers(filter string, top int32) fetch[models.Userable] {
 }
 
 // listGroups lists groups (Graph documentation, "List groups").
-func (c *Connector) listGroups(filter string, top int32) fetch[models.Groupable] {
+func (c *Connector) listGroups(filter string, top int32) connectors.Fetch[models.Groupable] {
 	a := ask{what: "groups", grant: "GroupMember.Read.All"}
 	q := groups.GroupsRequestBuilderGetQueryParameters{Select: groupSelect(), Top: &top}
 	if filter != "" {
 		q.Filter = &filter
 	}
 	cfg := groups.GroupsRequestBuilderGetRequestConfiguration{QueryParameters: &q}
-	return func(ctx context.Context, link string) (page[models.Groupable], error) {
+	return func(ctx context.Context, link string) (connectors.Page[models.Groupable], error) {
 		b := c.groupBuilder()
 		if link != "" {
 			b = b.WithUrl(link)
@@ -159,12 +118,12 @@ func (c *Connector) listGroups(filter string, top int32) fetch[models.Groupable]
 }
 
 // listMembers lists a group's direct members that are users (Graph documentation, "List group members").
-func (c *Connector) listMembers(groupID string, top int32) fetch[models.Userable] {
+func (c *Connector) listMembers(groupID string, top int32) connectors.Fetch[models.Userable] {
 	a := ask{what: "the members of group " + groupID, grant: "GroupMember.Read.All"}
 	q := groups.ItemMembersGraphUserRequestBuilderGetQueryParameters{Select: []string{"id"}, Top: &top}
 	cfg := groups.ItemMembersGraphUserRequestBuilderGetRequestConfiguration{QueryParameters: &q}
 	first := c.groupBuilder().ByGroupId(groupID).Members().GraphUser()
-	return func(ctx context.Context, link string) (page[models.Userable], error) {
+	return func(ctx context.Context, link string) (connectors.Page[models.Userable], error) {
 		b := first
 		if link != "" {
 			b = first.WithUrl(link)
@@ -187,13 +146,13 @@ func (c *Connector) ofThisApplication() *string {
 }
 
 // userAssignments lists a user's assignments to this application, also those of groups that they are a direct member of.
-func (c *Connector) userAssignments(userID string) fetch[models.AppRoleAssignmentable] {
+func (c *Connector) userAssignments(userID string) connectors.Fetch[models.AppRoleAssignmentable] {
 	a := ask{what: "the assignments of user " + userID, grant: "Directory.Read.All"}
 	count := true
 	q := users.ItemAppRoleAssignmentsRequestBuilderGetQueryParameters{Filter: c.ofThisApplication(), Count: &count}
 	cfg := users.ItemAppRoleAssignmentsRequestBuilderGetRequestConfiguration{QueryParameters: &q, Headers: eventual()}
 	first := c.userBuilder().ByUserId(userID).AppRoleAssignments()
-	return func(ctx context.Context, link string) (page[models.AppRoleAssignmentable], error) {
+	return func(ctx context.Context, link string) (connectors.Page[models.AppRoleAssignmentable], error) {
 		b := first
 		if link != "" {
 			b = first.WithUrl(link)
@@ -203,13 +162,13 @@ func (c *Connector) userAssignments(userID string) fetch[models.AppRoleAssignmen
 }
 
 // groupAssignments lists a group's assignments to this application.
-func (c *Connector) groupAssignments(groupID string) fetch[models.AppRoleAssignmentable] {
+func (c *Connector) groupAssignments(groupID string) connectors.Fetch[models.AppRoleAssignmentable] {
 	a := ask{what: "the assignments of group " + groupID, grant: "Directory.Read.All"}
 	count := true
 	q := groups.ItemAppRoleAssignmentsRequestBuilderGetQueryParameters{Filter: c.ofThisApplication(), Count: &count}
 	cfg := groups.ItemAppRoleAssignmentsRequestBuilderGetRequestConfiguration{QueryParameters: &q, Headers: eventual()}
 	first := c.groupBuilder().ByGroupId(groupID).AppRoleAssignments()
-	return func(ctx context.Context, link string) (page[models.AppRoleAssignmentable], error) {
+	return func(ctx context.Context, link string) (connectors.Page[models.AppRoleAssignmentable], error) {
 		b := first
 		if link != "" {
 			b = first.WithUrl(link)

@@ -70,9 +70,9 @@ func (c *Connector) Team(ctx context.Context, id string) (connectors.Team, error
 
 // assigned reads an object's assignments and says why it is in scope, or "". One made directly is named before one
 // through a group.
-func (c *Connector) assigned(ctx context.Context, read fetch[models.AppRoleAssignmentable]) (why string, err error) {
+func (c *Connector) assigned(ctx context.Context, read connectors.Fetch[models.AppRoleAssignmentable]) (why string, err error) {
 	reasons := newScope().reasons
-	err = walk(ctx, unstamped, read, func(_ connectors.Stamp, items []models.AppRoleAssignmentable) error {
+	err = connectors.Walk(ctx, connectors.Unstamped, read, func(_ connectors.Stamp, items []models.AppRoleAssignmentable) error {
 		for _, item := range items {
 			if to := item.GetResourceId(); to == nil || *to != c.sp {
 				continue
@@ -95,7 +95,7 @@ func (c *Connector) GroupMembers(ctx context.Context, groupID string) ([]string,
 	}
 	ctx = c.budgeted(ctx)
 	var all []string
-	err := walk(ctx, unstamped, c.listMembers(groupID, pageSize), func(_ connectors.Stamp, items []models.Userable) error {
+	err := connectors.Walk(ctx, connectors.Unstamped, c.listMembers(groupID, pageSize), func(_ connectors.Stamp, items []models.Userable) error {
 		ids, _, err := membersOf(items)
 		all = append(all, ids...)
 		return err
@@ -122,7 +122,7 @@ func (c *Connector) FindUsers(ctx context.Context, userName, email string) ([]co
 			continue
 		}
 		read := c.listUsers(equals(by.property, by.value), foundTop)
-		err := walk(ctx, unstamped, read, func(_ connectors.Stamp, items []models.Userable) error {
+		err := connectors.Walk(ctx, connectors.Unstamped, read, func(_ connectors.Stamp, items []models.Userable) error {
 			for _, item := range items {
 				u, err := c.user(item)
 				if err != nil {
@@ -148,7 +148,7 @@ func (c *Connector) FindGroups(ctx context.Context, displayName string) ([]conne
 	}
 	var found []connectors.Group
 	read := c.listGroups(equals("displayName", displayName), foundTop)
-	err := walk(c.budgeted(ctx), unstamped, read, func(_ connectors.Stamp, items []models.Groupable) error {
+	err := connectors.Walk(c.budgeted(ctx), connectors.Unstamped, read, func(_ connectors.Stamp, items []models.Groupable) error {
 		for _, item := range items {
 			g, err := group(item)
 			if err != nil {

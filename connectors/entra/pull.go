@@ -20,63 +20,38 @@ const (
 	fewPeople = 20
 	// idsPerCall is how many values Graph takes in one "in" (Graph documentation, "Use the $filter query parameter").
 	idsPerCall = 15
-	// giveUpAfter is how many lists in a row may find Graph throttling or out of reach before the rest isn't asked for.
-	giveUpAfter = 3
 )
 
 // pull is one read of everything in scope.
 type pull struct {
+	connectors.Reading
 	c     *Connector
-	sink  connectors.Sink
 	scope *scope
 	// groups are the assigned ones in the order in which they came.
 	groups []assignedGroup
-	// gaveUp is why nothing more is asked for. Lists not read then are reported with it.
-	gaveUp error
-	inARow int
 }
 
 type assignedGroup struct{ id, name string }
 
-// list is a collection while it is read.
-type list struct {
-	connectors.Collection
-	begun bool
-}
-
-func newList(kind connectors.CollectionKind, id, name string) *list {
-	return &list{Collection: connectors.Collection{Kind: kind, ID: id, Name: name}}
-}
-
 // errGone is why the members of an assigned group that Graph answers 404 for are not taken as none.
 var errGone = errors.New("the group is assigned, but Graph does not know it")
-
-// halt marks an error of the sink, which ends the pull.
-type halt struct{ err error }
-
-func (h halt) Error() string { return h.err.Error() }
-func (h halt) Unwrap() error { return h.err }
 
 // Pull reads, in this order: who and which groups are assigned; each assigned group and its direct members; the
 // attributes of everyone in scope. Groups come before users because most drift shows in them, and calls are limited.
 func (c *Connector) Pull(ctx context.Context, sink connectors.Sink) error {
 	ctx = c.budgeted(ctx)
-	p := &pull{c: c, sink: sink, scope: newScope()}
+	p := &pull{Reading: connectors.Reading{Sink: sink, Log: c.log}, c: c, scope: newScope()}
 	if err := p.run(ctx); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("pull from Entra: %w", ctx.Err())
 		}
-		var h halt
-		if errors.As(err, &h) {
-			return h.err
-		}
-		return err
+		return connectors.Halted(err)
 	}
 	return nil
 }
 
 func (p *pull) run(ctx context.Context) error {
-	l := newList(connectors.Assignments, "", "assignments of the application")
+	l := connectors.NewList(connectors.Assignments, "", "assignments of the application")
 	broke, err := p.readAssignments(ctx, l)
 	if err != nil {
 		return err
@@ -90,7 +65,7 @@ func (p *pull) run(ctx context.Context) error {
 			broke = unread
 		}
 	}
-	if err := p.end(ctx, l, broke); err != nil {
+	if err := p.End(ctx, l, broke); err != nil {
 		return err
 	}
 	return p.readUsers(ctx)
@@ -98,10 +73,10 @@ func (p *pull) run(ctx context.Context) error {
 
 // readAssignments fills the scope with those assigned directly, and notes the assigned groups. An error of the first
 // request ends the pull: nothing was read. The first error returned is that of a list that broke off later.
-func (p *pull) readAssignments(ctx context.Context, l *list) (broke, err error) {
+func (p *pull) readAssignments(ctx context.Context, l *connectors.List) (broke, err error) {
 	seen := map[uuid.UUID]bool{}
 	pages := 0
-	err = walk(ctx, p.stamps(l), p.c.assignedTo(pageSize), func(_ connectors.Stamp, items []models.AppRoleAssignmentable) error {
+	err = connectors.Walk(ctx, p.Stamps(l), p.c.assignedTo(pageSize), func(_ connectors.Stamp, items []models.AppRoleAssignmentable) error {
 		pages++
 		for _, item := range items {
 			id := item.GetPrincipalId()
@@ -128,21 +103,21 @@ func (p *pull) readAssignments(ctx context.Context, l *list) (broke, err error) 
 	if err == nil {
 		return nil, nil
 	}
-	if pages == 0 || p.stops(ctx, err) {
+	if pages == 0 || p.Stops(ctx, err) {
 		return nil, err
 	}
-	p.lost(err)
+	p.Lost(err)
 	return err, nil
 }
 
 // readGroup reads a group and its direct members. The first error returned says that the group, though assigned, could
 // not be read and so was not handed on.
 func (p *pull) readGroup(ctx context.Context, g assignedGroup) (unread, err error) {
-	l := newList(connectors.Members, g.id, g.name)
-	if p.gaveUp != nil {
-		return p.gaveUp, p.end(ctx, l, p.gaveUp)
+	l := connectors.NewList(connectors.Members, g.id, g.name)
+	if p.GaveUp != nil {
+		return p.GaveUp, p.End(ctx, l, p.GaveUp)
 	}
-	at, err := p.stamp(ctx)
+	at, err := p.Stamp(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -152,27 +127,27 @@ func (p *pull) readGroup(ctx context.Context, g assignedGroup) (unread, err erro
 		converted, err = group(found)
 	}
 	switch {
-	case err != nil && p.stops(ctx, err):
+	case err != nil && p.Stops(ctx, err):
 		return nil, err
 	case connectors.FaultOf(err) == connectors.NotFound:
-		p.c.log.WarnContext(ctx, "an assigned group is not known to Graph", slog.String("group", g.id), slog.String("name", g.name))
-		return nil, p.end(ctx, l, errGone)
+		p.Log.WarnContext(ctx, "an assigned group is not known to Graph", slog.String("group", g.id), slog.String("name", g.name))
+		return nil, p.End(ctx, l, errGone)
 	case err != nil:
-		p.lost(err)
-		return err, p.end(ctx, l, err)
+		p.Lost(err)
+		return err, p.End(ctx, l, err)
 	}
 	if name := text(found.GetDisplayName()); name != "" {
 		l.Name = name
 	}
-	if err := p.sink.Groups(ctx, at, []connectors.Group{converted}); err != nil {
-		return nil, halt{err}
+	if err := p.Sink.Groups(ctx, at, []connectors.Group{converted}); err != nil {
+		return nil, connectors.Halt(err)
 	}
 	return nil, p.readMembers(ctx, found, l)
 }
 
-func (p *pull) readMembers(ctx context.Context, g models.Groupable, l *list) error {
+func (p *pull) readMembers(ctx context.Context, g models.Groupable, l *connectors.List) error {
 	why := p.scope.through(l.Name)
-	err := walk(ctx, p.stamps(l), p.c.listMembers(l.ID, pageSize), func(at connectors.Stamp, items []models.Userable) error {
+	err := connectors.Walk(ctx, p.Stamps(l), p.c.listMembers(l.ID, pageSize), func(at connectors.Stamp, items []models.Userable) error {
 		ids, people, err := membersOf(items)
 		if err != nil {
 			return err
@@ -184,15 +159,15 @@ func (p *pull) readMembers(ctx context.Context, g models.Groupable, l *list) err
 		if len(ids) == 0 {
 			return nil
 		}
-		if err := p.sink.Members(ctx, at, l.ID, ids); err != nil {
-			return halt{err}
+		if err := p.Sink.Members(ctx, at, l.ID, ids); err != nil {
+			return connectors.Halt(err)
 		}
 		return nil
 	})
 	if err == nil && l.Count == 0 && hidden(g) {
 		err = hiddenMembers(l.Name)
 	}
-	return p.finish(ctx, l, err)
+	return p.Finish(ctx, l, err)
 }
 
 // membersOf returns a page's object ids, as text and parsed.
@@ -214,17 +189,17 @@ func membersOf(items []models.Userable) ([]string, []uuid.UUID, error) {
 
 // readUsers reads the attributes of everyone in scope: by id where they are few, else from the tenant's whole list.
 func (p *pull) readUsers(ctx context.Context) error {
-	l := newList(connectors.Users, "", "users")
-	if p.gaveUp != nil {
-		return p.end(ctx, l, p.gaveUp)
+	l := connectors.NewList(connectors.Users, "", "users")
+	if p.GaveUp != nil {
+		return p.End(ctx, l, p.GaveUp)
 	}
-	everyone := []fetch[models.Userable]{p.c.listUsers("", pageSize)}
+	everyone := []connectors.Fetch[models.Userable]{p.c.listUsers("", pageSize)}
 	if len(p.scope.people) > fewPeople {
 		broke, err := p.readUsersBy(ctx, l, everyone)
 		if err != nil {
 			return err
 		}
-		return p.finish(ctx, l, broke)
+		return p.Finish(ctx, l, broke)
 	}
 	broke, err := p.readUsersBy(ctx, l, p.byID())
 	if refused := new(connectors.Error); errors.As(broke, &refused) && refused.Status == http.StatusBadRequest {
@@ -233,16 +208,16 @@ func (p *pull) readUsers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.finish(ctx, l, broke)
+	return p.Finish(ctx, l, broke)
 }
 
 // readUsersBy works reads off, one after another. The first error returned is that of a list that broke off.
-func (p *pull) readUsersBy(ctx context.Context, l *list, reads []fetch[models.Userable]) (broke, err error) {
+func (p *pull) readUsersBy(ctx context.Context, l *connectors.List, reads []connectors.Fetch[models.Userable]) (broke, err error) {
 	for _, read := range reads {
-		err := walk(ctx, p.stamps(l), read, func(at connectors.Stamp, items []models.Userable) error {
+		err := connectors.Walk(ctx, p.Stamps(l), read, func(at connectors.Stamp, items []models.Userable) error {
 			return p.keepUsers(ctx, at, items, l)
 		})
-		if err != nil && p.stops(ctx, err) {
+		if err != nil && p.Stops(ctx, err) {
 			return nil, err
 		}
 		if err != nil {
@@ -252,8 +227,8 @@ func (p *pull) readUsersBy(ctx context.Context, l *list, reads []fetch[models.Us
 	return nil, nil
 }
 
-func (p *pull) byID() []fetch[models.Userable] {
-	var reads []fetch[models.Userable]
+func (p *pull) byID() []connectors.Fetch[models.Userable] {
+	var reads []connectors.Fetch[models.Userable]
 	ids := make([]string, 0, len(p.scope.people))
 	for id := range p.scope.people {
 		ids = append(ids, "'"+id.String()+"'")
@@ -266,7 +241,7 @@ func (p *pull) byID() []fetch[models.Userable] {
 }
 
 // keepUsers hands on those of a page that are in scope.
-func (p *pull) keepUsers(ctx context.Context, at connectors.Stamp, items []models.Userable, l *list) error {
+func (p *pull) keepUsers(ctx context.Context, at connectors.Stamp, items []models.Userable, l *connectors.List) error {
 	var kept []connectors.User
 	for _, item := range items {
 		id, err := objectID(item)
@@ -288,72 +263,8 @@ func (p *pull) keepUsers(ctx context.Context, at connectors.Stamp, items []model
 		return nil
 	}
 	l.Count += len(kept)
-	if err := p.sink.Users(ctx, at, kept); err != nil {
-		return halt{err}
+	if err := p.Sink.Users(ctx, at, kept); err != nil {
+		return connectors.Halt(err)
 	}
 	return nil
-}
-
-func (p *pull) stamp(ctx context.Context) (connectors.Stamp, error) {
-	at, err := p.sink.Stamp(ctx)
-	if err != nil {
-		return 0, halt{err}
-	}
-	return at, nil
-}
-
-// stamps returns a source of stamps for the requests of a list, which notes the first.
-func (p *pull) stamps(l *list) func(context.Context) (connectors.Stamp, error) {
-	return func(ctx context.Context) (connectors.Stamp, error) {
-		at, err := p.stamp(ctx)
-		if err == nil && !l.begun {
-			l.Began, l.begun = at, true
-		}
-		return at, err
-	}
-}
-
-// finish ends a list that was read, whole or up to the error.
-func (p *pull) finish(ctx context.Context, l *list, broke error) error {
-	switch {
-	case broke == nil:
-		p.inARow = 0
-	case p.stops(ctx, broke):
-		return broke
-	default:
-		p.lost(broke)
-	}
-	return p.end(ctx, l, broke)
-}
-
-// end reports a list.
-func (p *pull) end(ctx context.Context, l *list, broke error) error {
-	l.Whole = broke == nil
-	if broke != nil {
-		l.Err = broke.Error()
-		p.c.log.WarnContext(ctx, "a list was not read whole", slog.String("kind", string(l.Kind)),
-			slog.String("id", l.ID), slog.String("name", l.Name), slog.String("error", l.Err))
-	}
-	if err := p.sink.Collection(ctx, l.Collection); err != nil {
-		return halt{err}
-	}
-	return nil
-}
-
-// stops reports whether an error ends the pull: the sink's, or the end of the context.
-func (p *pull) stops(ctx context.Context, err error) bool {
-	var h halt
-	return ctx.Err() != nil || errors.As(err, &h)
-}
-
-// lost notes why a list broke off, and gives up once the next list would meet the same.
-func (p *pull) lost(err error) {
-	switch connectors.FaultOf(err) {
-	case connectors.OverBudget, connectors.BadCredentials:
-		p.gaveUp = err
-	case connectors.Throttled, connectors.Unreachable:
-		if p.inARow++; p.inARow >= giveUpAfter {
-			p.gaveUp = err
-		}
-	}
 }

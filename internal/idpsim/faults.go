@@ -8,28 +8,32 @@ import (
 	"time"
 )
 
-// Fault is a rule by which the tenant misbehaves. Which requests it is for is said by Method, Path, Query and Eventual;
-// of those it lets Skip pass, and then strikes Count times, at every Every-th request. Rules count for themselves and
-// apply in the order in which they were injected: all hooks run, the first that fails a request decides how.
+// Fault is a rule by which a tenant misbehaves, a Tenant or an OktaTenant. Which requests it is for is said by Method,
+// Path, Query and Eventual; of those it lets Skip pass, and then strikes Count times, at every Every-th request. Rules
+// count for themselves and apply in the order in which they were injected: all hooks run, the first that fails a request
+// decides how.
 type Fault struct {
 	Method string // "" is any
-	// Path is matched below /v1.0, segment by segment: "*" (or any "{name}") is one segment, "**" at the end is any rest,
-	// "" is every path. A cast is left out: "/groups/*/members" is also for /groups/{id}/members/graph.user.
+	// Path is matched below /v1.0 or /api/v1, segment by segment: "*" (or any "{name}") is one segment, "**" at the end is
+	// any rest, "" is every path. A cast is left out: "/groups/*/members" is also for /groups/{id}/members/graph.user.
 	Path     string
-	Query    string // must be part of the unescaped query: "$skiptoken" picks pages after the first
+	Query    string // must be part of the unescaped query: "$skiptoken" or "after=" picks pages after the first
 	Eventual bool   // only requests with ConsistencyLevel: eventual
 	Skip     int
 	Count    int // 0 strikes without end
 	Every    int // 0 and 1 strike at each request
 
-	Status     int // answer this status with a Graph error body
-	Code       string
-	Message    string
-	RetryAfter string // the Retry-After header, in seconds, as it is to be sent
+	Status  int // answer this status with the vendor's error body
+	Code    string
+	Message string
+	// RetryAfter is in seconds: Entra's Retry-After header as it is to be sent. Okta has no such header: it is how far off
+	// X-Rate-Limit-Reset is, the end of the minute when empty.
+	RetryAfter string
+	Bare       bool // Okta: leave out the X-Rate-Limit headers, as its gateway does
 
 	Drop         bool   // close the connection without an answer
 	Truncate     bool   // break off in the middle of the body
-	Empty        bool   // answer a list with "value": [] and no next link
+	Empty        bool   // answer a list that is empty and has no next link
 	DropNextLink bool   // answer a page as if it were the last
 	NextLink     string // answer this next link where there would be one
 	Lag          int    // answer from the directory as it was this many changes ago
@@ -50,29 +54,33 @@ type faults struct {
 }
 
 // Inject adds a fault and returns what takes it away again.
-func (t *Tenant) Inject(f Fault) (remove func()) {
-	rule := &injected{Fault: f}
-	t.faults.mu.Lock()
-	defer t.faults.mu.Unlock()
-	t.faults.rules = append(t.faults.rules, rule)
+func (t *Tenant) Inject(f Fault) (remove func()) { return t.faults.inject(f) }
+
+// ClearFaults takes every fault away.
+func (t *Tenant) ClearFaults() { t.faults.clear() }
+
+func (f *faults) inject(fault Fault) (remove func()) {
+	rule := &injected{Fault: fault}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = append(f.rules, rule)
 	return func() {
-		t.faults.mu.Lock()
-		defer t.faults.mu.Unlock()
-		kept := make([]*injected, 0, len(t.faults.rules))
-		for _, r := range t.faults.rules {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		kept := make([]*injected, 0, len(f.rules))
+		for _, r := range f.rules {
 			if r != rule {
 				kept = append(kept, r)
 			}
 		}
-		t.faults.rules = kept
+		f.rules = kept
 	}
 }
 
-// ClearFaults takes every fault away.
-func (t *Tenant) ClearFaults() {
-	t.faults.mu.Lock()
-	defer t.faults.mu.Unlock()
-	t.faults.rules = nil
+func (f *faults) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = nil
 }
 
 // strikes returns the faults that r meets.
@@ -102,7 +110,8 @@ func (f *injected) picks(r *request) bool {
 	if f.Query != "" && !strings.Contains(unescapedQuery(r), f.Query) {
 		return false
 	}
-	return f.Path == "" || matchPath(strings.TrimPrefix(f.Path, "/v1.0"), r.path)
+	path := strings.TrimPrefix(strings.TrimPrefix(f.Path, "/v1.0"), "/api/v1")
+	return f.Path == "" || matchPath(path, r.path)
 }
 
 func unescapedQuery(r *request) string {
@@ -198,19 +207,23 @@ func (c *counter) add(route string) {
 // Requests returns how often each route was asked for since New or the last ResetRequests, refused requests included.
 // Routes are named like "GET /groups/{id}/members"; casts count for the route they cast, the items of a $batch for their
 // own routes. What no route serves is counted under "unknown", requests for tokens under "POST token".
-func (t *Tenant) Requests() map[string]int {
-	t.counts.mu.Lock()
-	defer t.counts.mu.Unlock()
-	out := make(map[string]int, len(t.counts.by))
-	for k, v := range t.counts.by {
+func (t *Tenant) Requests() map[string]int { return t.counts.all() }
+
+// ResetRequests sets the counts back to zero.
+func (t *Tenant) ResetRequests() { t.counts.reset() }
+
+func (c *counter) all() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make(map[string]int, len(c.by))
+	for k, v := range c.by {
 		out[k] = v
 	}
 	return out
 }
 
-// ResetRequests sets the counts back to zero.
-func (t *Tenant) ResetRequests() {
-	t.counts.mu.Lock()
-	defer t.counts.mu.Unlock()
-	t.counts.by = nil
+func (c *counter) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.by = nil
 }

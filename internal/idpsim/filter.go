@@ -166,18 +166,23 @@ func (c *clause) unknown(known []string) string {
 	return c.prop
 }
 
-// matches compares strings without regard to case, as the directory does.
+// matches says whether a rendered object fulfils the clause.
 func (c *clause) matches(item object) bool {
+	return c.holds(func(prop string) string { return text(item, prop) })
+}
+
+// holds compares strings without regard to case, as the directory does.
+func (c *clause) holds(value func(prop string) string) bool {
 	if c == nil {
 		return true
 	}
 	switch c.op {
 	case "and":
-		return c.left.matches(item) && c.right.matches(item)
+		return c.left.holds(value) && c.right.holds(value)
 	case "or":
-		return c.left.matches(item) || c.right.matches(item)
+		return c.left.holds(value) || c.right.holds(value)
 	}
-	got := strings.ToLower(text(item, c.prop))
+	got := strings.ToLower(value(c.prop))
 	want := strings.ToLower(c.values[0])
 	switch c.op {
 	case "eq":

@@ -102,6 +102,10 @@ func (r *recorder) serve(s sent) (int, map[string]any) {
 		return http.StatusOK, all[id]
 	case s.method == http.MethodPost:
 		return r.create(kind, all, s.body)
+	case s.method == http.MethodPut:
+		s.body["id"] = id
+		all[id] = s.body
+		return http.StatusOK, s.body
 	case s.method == http.MethodPatch:
 		r.patch(kind, id, all[id], s.body)
 		return http.StatusNoContent, nil
@@ -113,7 +117,7 @@ func (r *recorder) serve(s sent) (int, map[string]any) {
 	return http.StatusNotImplemented, nil
 }
 
-var eqFilter = regexp.MustCompile(`filter=(\w+) eq "(.*)"$`)
+var eqFilter = regexp.MustCompile(`filter=(\w+) eq "(.*)"(&startIndex=1&count=100)?$`)
 
 func (r *recorder) find(all map[string]map[string]any, query string) (int, map[string]any) {
 	m := eqFilter.FindStringSubmatch(query)
@@ -141,6 +145,7 @@ func (r *recorder) create(kind string, all map[string]map[string]any, body map[s
 	body["id"] = id
 	all[id] = body
 	r.members[id] = map[string]bool{}
+	r.setMembers(id, body["members"], true)
 	return http.StatusCreated, body
 }
 
@@ -156,18 +161,30 @@ func (r *recorder) patch(kind, id string, res, body map[string]any) {
 		case m != nil && remove:
 			delete(r.members[id], m[1])
 		case path == "members" && kind == "Groups":
-			values, _ := op["value"].([]any)
-			for _, v := range values {
-				entry, _ := v.(map[string]any)
-				member := fmt.Sprint(entry["value"])
-				if remove {
-					delete(r.members[id], member)
-				} else {
-					r.members[id][member] = true
-				}
+			if op["op"] == "replace" {
+				clear(r.members[id])
+			}
+			r.setMembers(id, op["value"], !remove)
+		case path == "":
+			values, _ := op["value"].(map[string]any)
+			for k, v := range values {
+				res[k] = v
 			}
 		default:
 			set(res, path, op["value"])
+		}
+	}
+}
+
+func (r *recorder) setMembers(group string, list any, in bool) {
+	values, _ := list.([]any)
+	for _, v := range values {
+		entry, _ := v.(map[string]any)
+		member := fmt.Sprint(entry["value"])
+		if in {
+			r.members[group][member] = true
+		} else {
+			delete(r.members[group], member)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func (t *Tenant) answer(r *request) (reply, []Fault) {
 	lag := 0
 	for _, f := range struck {
 		lag = max(lag, f.Lag)
-		t.pause(f)
+		f.pause()
 	}
 	for _, f := range struck {
 		if rep := f.failure(); rep != nil {

@@ -37,12 +37,15 @@ func statusOf(err error) int {
 }
 
 type scimClient struct {
-	base string
-	cfg  PushConfig
-	sent atomic.Int64
+	base  string
+	agent string // User-Agent
+	cfg   PushConfig
+	sent  atomic.Int64
 }
 
-func newSCIMClient(base string, cfg PushConfig) *scimClient { return &scimClient{base: base, cfg: cfg} }
+func newSCIMClient(base string, cfg PushConfig) *scimClient {
+	return &scimClient{base: base, agent: UserAgent, cfg: cfg}
+}
 
 // do sends a request and reads a JSON answer, trying again after a 429, a 5xx or no answer at all.
 func (c *scimClient) do(ctx context.Context, method, path string, body any) (object, error) {
@@ -80,7 +83,7 @@ func (c *scimClient) once(ctx context.Context, method, path string, payload []by
 		return nil, 0, fmt.Errorf("build request: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
-	req.Header.Set("User-Agent", UserAgent)
+	req.Header.Set("User-Agent", c.agent)
 	req.Header.Set("Accept", "application/scim+json")
 	if payload != nil {
 		req.Header.Set("Content-Type", "application/scim+json; charset=utf-8")

@@ -111,7 +111,7 @@ func (t *Tenant) sign(rep reply, id, client string) {
 	}
 }
 
-func encode(body object) ([]byte, error) {
+func encode(body any) ([]byte, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
@@ -129,7 +129,7 @@ func (t *Tenant) nextRequestID() string {
 }
 
 // pause runs what a fault wants to happen before the directory is read.
-func (t *Tenant) pause(f Fault) {
+func (f Fault) pause() {
 	if f.Delay > 0 {
 		time.Sleep(f.Delay)
 	}
@@ -140,21 +140,23 @@ func (t *Tenant) pause(f Fault) {
 
 // Server is a tenant that listens.
 type Server struct {
-	// URL is the address without a path: what graph_url is set to.
+	// URL is the address without a path: what graph_url, or the Okta org URL, is set to.
 	URL  string
 	http *http.Server
 	done chan error
 }
 
 // Listen serves the tenant on addr, such as "127.0.0.1:0", until Close.
-func (t *Tenant) Listen(addr string) (*Server, error) {
+func (t *Tenant) Listen(addr string) (*Server, error) { return listen(addr, t) }
+
+func listen(addr string, h http.Handler) (*Server, error) {
 	l, err := net.Listen("tcp", addr) //nolint:noctx // closed by Close
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
 	s := &Server{
 		URL:  "http://" + l.Addr().String(),
-		http: &http.Server{Handler: t, ReadHeaderTimeout: 10 * time.Second},
+		http: &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second},
 		done: make(chan error, 1),
 	}
 	go func() { s.done <- s.http.Serve(l) }()

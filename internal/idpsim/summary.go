@@ -18,7 +18,7 @@ const (
 	Disabled  Outcome = "disabled"
 	Deleted   Outcome = "deleted"
 	Skipped   Outcome = "skipped"
-	Missed    Outcome = "missed" // lost, though the service believes it sent: see Pusher.Miss
+	Missed    Outcome = "missed" // lost, though the service believes it sent: see Pusher.Miss and OktaPusher.Miss
 	Failed    Outcome = "failed"
 	Unchanged Outcome = "unchanged"
 )

@@ -5,6 +5,7 @@ package mapping
 import (
 	"encoding/hex"
 	"sort"
+	"strings"
 
 	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/internal/roster"
@@ -31,6 +32,21 @@ func Entra() Mapping {
 			roster.AttrFamilyName:  "surname",
 		},
 		Team: map[string]string{roster.AttrDisplayName: "displayName", roster.AttrExternalID: ObjectID},
+	}
+}
+
+// Okta returns the mapping of an Okta application's users, whose attributes are those of their profile in the application,
+// and of the groups that it pushes. Okta's group push sends no externalId.
+func Okta() Mapping {
+	return Mapping{
+		Member: map[string]string{
+			roster.AttrUserName:    "userName", // credentials.userName
+			roster.AttrWorkEmail:   "email",
+			roster.AttrDisplayName: "displayName",
+			roster.AttrGivenName:   "firstName", // or givenName, as the connector finds it
+			roster.AttrFamilyName:  "lastName",
+		},
+		Team: map[string]string{roster.AttrDisplayName: "name"},
 	}
 }
 
@@ -75,7 +91,7 @@ func (m Mapping) ToMember(u *connectors.User, at connectors.Stamp) roster.Wanted
 			w.Values[path] = u.ObjectID
 			continue
 		}
-		w.Values[path] = u.Attributes[source]
+		w.Values[path] = storable(u.Attributes[source])
 	}
 	return w
 }
@@ -86,9 +102,14 @@ func (m Mapping) ToTeam(g *connectors.Group, at connectors.Stamp) roster.WantedT
 		if m.Team[path] == ObjectID {
 			return g.ObjectID
 		}
-		return g.Attributes[m.Team[path]]
+		return storable(g.Attributes[m.Team[path]])
 	}
 	return roster.WantedTeam{
 		ObjectID: g.ObjectID, DisplayName: value(roster.AttrDisplayName), ExternalID: value(roster.AttrExternalID), Stamp: int64(at),
 	}
+}
+
+// storable drops what a database can't hold as text: NUL, and bytes that are not UTF-8.
+func storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
 }

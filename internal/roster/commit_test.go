@@ -237,6 +237,34 @@ func TestAPushThatMeetsALocalMemberNamesTheWayOut(t *testing.T) {
 	})
 }
 
+func TestADeleteByABoundTokenClaimsTheTeam(t *testing.T) {
+	each(t, func(b *bench) {
+		team := b.must(push(""), roster.TeamCreate{DisplayName: "Eng", ExternalID: "e1"})[0].ID
+		if got := b.must(push(b.a), roster.TeamDelete{ID: team})[0].Team.Connection; got != b.a {
+			b.t.Errorf("owned by %q after the delete", got)
+		}
+		if got := b.must(push(b.b), roster.TeamCreate{DisplayName: "Eng", ExternalID: "e1"})[0].ID; got == team {
+			b.t.Error("another connection's create brought it back")
+		}
+	})
+}
+
+func TestThePolicyByEmailAdoptsByEmailOnly(t *testing.T) {
+	each(t, func(b *bench) {
+		b.must(roster.Cause{}, roster.ConnectionSync{Name: "a", Kind: roster.KindEntra, Target: "ta", AdoptLocal: true})
+		local := b.must(operator(), roster.MemberInvite{Email: "loc@x.com", Role: roster.RoleMember})[0].ID
+		attrs := person("loc@x.com", "")
+		attrs.Set(roster.AttrWorkEmail, "somebody.else@x.com")
+		if o := b.commit(push(b.a), roster.MemberCreate{Attributes: attrs, Active: true})[0]; o.Result != roster.Refused || o.Err.Code != roster.Conflict {
+			b.t.Errorf("by userName: %s, %v", o.Result, o.Err)
+		}
+		attrs.Set(roster.AttrWorkEmail, "LOC@x.com")
+		if o := b.must(push(b.a), roster.MemberCreate{Attributes: attrs, Active: true})[0]; o.ID != local {
+			b.t.Errorf("by email: %s, want %s", o.ID, local)
+		}
+	})
+}
+
 func TestUserNamesCanBeSwappedInOneBatch(t *testing.T) {
 	each(t, func(b *bench) {
 		x, y := b.create(b.a, "x@example.com", ""), b.create(b.a, "y@example.com", "")

@@ -22,7 +22,7 @@ func (b *batch) createMember(ctx context.Context, c MemberCreate) (Outcome, erro
 		h = b.localWithEmail(attrs.Email())
 	}
 	if h != nil {
-		if b.adoptsOnPush(h) {
+		if b.adoptsOnPush(h, attrs.Email()) {
 			return b.adoptByPush(h, attrs, c.Active), nil
 		}
 		return refuse(b.clash(h, userName))
@@ -106,10 +106,11 @@ func (b *batch) localWithEmail(email string) *memberState {
 	return nil
 }
 
-// adoptsOnPush reports whether the policy adopt_local: by_email lets this push take a local member.
-func (b *batch) adoptsOnPush(h *memberState) bool {
+// adoptsOnPush reports whether the policy adopt_local: by_email lets a push of that email take a local member.
+func (b *batch) adoptsOnPush(h *memberState, email string) bool {
 	c := b.connections[b.cause.Connection]
-	return h.now.Source == SourceLocal && h.now.Role != RoleOwner && c != nil && c.AdoptLocal
+	return h.now.Source == SourceLocal && h.now.Role != RoleOwner && c != nil && c.AdoptLocal &&
+		email != "" && Fold(h.now.Email()) == Fold(email)
 }
 
 func (b *batch) adoptByPush(s *memberState, attrs Attributes, active bool) Outcome {

@@ -55,20 +55,23 @@ func (b *batch) loadPairs(ctx context.Context, team string, members []string) er
 	return nil
 }
 
-// setPresent adds or removes one membership and tells it. It reports whether that changed anything.
+// setPresent adds or removes one membership and tells it. It reports whether that changed anything. A push that says what
+// is so already moves the row's version all the same, and one that removes whom nobody knows here leaves a tombstone: a run
+// that read the list before it must not undo either.
 func (b *batch) setPresent(t *teamState, m *memberState, present bool) bool {
 	p := Pair{t.now.ID, m.now.ID}
 	s := b.memberships[p]
 	if s == nil {
-		if !present {
+		if !present && b.cause.By != ByPush {
 			return false
 		}
 		s = &membershipState{now: Membership{Org: b.org, TeamID: p.TeamID, MemberID: p.MemberID}}
 		b.memberships[p] = s
 	}
 	if s.now.Present == present {
-		if b.cause.By == ByPush && s.was != nil {
-			s.now.PushedAt = b.tx.Now()
+		if b.cause.By == ByPush && s.now.Seq != b.seq {
+			s.now.Seq, s.now.PushedAt = b.seq, b.tx.Now()
+			s.now.Version++
 		}
 		return false
 	}

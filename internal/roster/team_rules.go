@@ -254,6 +254,7 @@ func (b *batch) deleteTeam(c TeamDelete) (Outcome, error) {
 	if s.now.Status == Deleted {
 		return Outcome{Result: Unchanged, ID: s.now.ID, Team: &s.now}, nil
 	}
+	b.claimTeam(s)
 	before := s.now
 	s.now.Status = Deleted
 	if c.Link != nil {

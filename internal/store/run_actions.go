@@ -104,6 +104,27 @@ func (db *DB) Actions(ctx context.Context, run string, after ActionPos, limit in
 	return out, nil
 }
 
+// HeldOf returns what a run holds of objects, by the IdP's ids.
+func (db *DB) HeldOf(ctx context.Context, run string, typ roster.ObjectType, objects []string) ([]roster.RunAction, error) {
+	var out []roster.RunAction
+	for _, chunk := range chunks(objects) {
+		var rows []actionRow
+		query := `SELECT run_id, n, phase, drift, state, note, kind, action FROM run_actions
+			WHERE run_id = ? AND type = ? AND state = 'held' AND object_id IN (?)`
+		if err := db.selectIn(ctx, db.read, &rows, query, run, string(typ), chunk); err != nil {
+			return nil, fmt.Errorf("read what run %s holds: %w", run, err)
+		}
+		for i := range rows {
+			a, err := rows[i].action()
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
 // Hold marks planned actions as held.
 func (db *DB) Hold(ctx context.Context, r *roster.Run, ns []int64, note string) error {
 	const per = 5000

@@ -1,0 +1,144 @@
+package connectors
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// AttemptTimeout bounds one attempt, answer included. It stands in for http.Client.Timeout, which would also count the
+// waits between attempts.
+const AttemptTimeout = 60 * time.Second
+
+const (
+	maxTries    = 6
+	maxWait     = 5 * time.Minute // who is told to wait longer gives up: the answer is passed on
+	firstPause  = time.Second
+	longestStep = 30 * time.Second
+	maxBody     = 64 << 20
+)
+
+// Retry is the transport under an IdP's SDK. It sends a request, reads the whole answer, and tries again where that can
+// help: throttled, unavailable, or the connection broke (also in the middle of the answer). Every attempt is taken from
+// the context's Budget. What comes out of it has a complete body.
+type Retry struct {
+	Next http.RoundTripper
+	Log  *slog.Logger
+	IdP  string // its name, for a person to read
+	// Wait reads from an answer that may be tried again how long the IdP wants to be left alone; 0 where it doesn't say.
+	Wait func(*http.Response) time.Duration
+	// Tries500 is how often a request is sent that is answered with a plain 500; 0 is once.
+	Tries500 int
+}
+
+// RoundTrip sends the request until an answer is one to pass on.
+func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	for try := 1; ; try++ {
+		if b := BudgetFrom(ctx); b != nil {
+			if err := b.Spend(); err != nil {
+				return nil, err
+			}
+		}
+		res, err := r.attempt(req)
+		wait, again := r.pause(req, res, err, try)
+		if !again {
+			return res, err
+		}
+		status := 0
+		if res != nil {
+			status = res.StatusCode
+		}
+		r.Log.InfoContext(ctx, "a request to the identity provider is tried again", slog.String("idp", r.IdP),
+			slog.String("path", req.URL.Path), slog.Int("status", status), slog.Int("try", try), slog.Duration("wait", wait))
+		if err := sleep(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// attempt sends the request once, and reads the answer to its end within the attempt's time.
+func (r *Retry) attempt(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(req.Context(), AttemptTimeout)
+	defer cancel()
+	res, err := r.Next.RoundTrip(req.Clone(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	if len(body) > maxBody {
+		return nil, &Error{Fault: Broken, Message: fmt.Sprintf("%s's answer is longer than %d bytes", r.IdP, maxBody)}
+	}
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	res.Header.Del("Content-Length")
+	return res, nil
+}
+
+// pause says whether to try again, and after how long.
+func (r *Retry) pause(req *http.Request, res *http.Response, err error, try int) (time.Duration, bool) {
+	if req.Method != http.MethodGet || try >= maxTries || req.Context().Err() != nil {
+		return 0, false
+	}
+	wait := backoff(try)
+	if err != nil {
+		var ours *Error
+		var untrusted *tls.CertificateVerificationError
+		return wait, !errors.As(err, &ours) && !errors.As(err, &untrusted)
+	}
+	switch res.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusInternalServerError:
+		if try >= r.Tries500 {
+			return 0, false
+		}
+	default:
+		return 0, false
+	}
+	if after := r.Wait(res); after > 0 {
+		wait = after + rand.N(500*time.Millisecond)
+	}
+	if wait > maxWait+time.Second {
+		return 0, false
+	}
+	deadline, limited := req.Context().Deadline()
+	return wait, !limited || time.Until(deadline) > wait
+}
+
+// backoff doubles with each try; half of it is chance.
+func backoff(try int) time.Duration {
+	step := min(firstPause<<(try-1), longestStep)
+	return step/2 + rand.N(step/2)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// BaseTransport returns what requests go out by: hc's transport, or a copy of Go's default.
+func BaseTransport(hc *http.Client) http.RoundTripper {
+	if hc != nil && hc.Transport != nil {
+		return hc.Transport
+	}
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		return t.Clone()
+	}
+	return http.DefaultTransport
+}
