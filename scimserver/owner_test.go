@@ -177,3 +177,28 @@ func TestALocalMemberIsHiddenAndInTheWay(t *testing.T) {
 		}
 	})
 }
+
+func TestAConnectionsTokenNeitherSeesNorRemovesAnothersMemberOfAnUnclaimedTeam(t *testing.T) {
+	each(t, func(s *service) {
+		a, _ := s.newToken(s.org, "a", s.newConnection(s.org, "entra"))
+		b, _ := s.newToken(s.org, "b", s.newConnection(s.org, "okta"))
+		by := func(token, method, path, body string) reply {
+			return s.send(request{method: method, path: path, body: body, token: token})
+		}
+		alice := by(a, "POST", "/Users", `{"userName":"alice@x.com"}`).id()
+		bob := by(b, "POST", "/Users", `{"userName":"bob@x.com"}`).id()
+		g := s.group("Eng", alice, bob)
+		if r := by(a, "GET", "/Groups/"+g, ""); !strings.Contains(string(r.raw), alice) || strings.Contains(string(r.raw), bob) {
+			s.Errorf("a sees %s", r.raw)
+		}
+		if r := by(a, "GET", "/Groups"+where(`members eq "`+bob+`"`), ""); r.body["totalResults"] != 0.0 {
+			s.Errorf("a finds the group by another's member: %s", r.raw)
+		}
+		if r := by(a, "PUT", "/Groups/"+g, `{"displayName":"Eng","members":[]}`); r.status != http.StatusOK {
+			s.Fatalf("PUT: %d %s", r.status, r.raw)
+		}
+		if r := s.must(http.StatusOK, "GET", "/Groups/"+g, ""); strings.Contains(string(r.raw), alice) || !strings.Contains(string(r.raw), bob) {
+			s.Errorf("after a's PUT of nobody: %s", r.raw)
+		}
+	})
+}

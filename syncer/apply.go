@@ -370,11 +370,11 @@ func (w *worker) recheckUnlinked(ctx context.Context, d *roster.Drift) (string, 
 		if err != nil || i < 0 {
 			return "", err
 		}
-		users, err := one.FindUsers(ctx, members[i].UserName(), members[i].Email())
+		users, err := w.findUsers(ctx, one, &members[i])
 		if err != nil {
 			return "", err
 		}
-		found = len(w.bestOf(users, &members[i])) > 0
+		found = len(users) > 0
 	}
 	if found {
 		return "it does not hold any more: the IdP has it now", nil

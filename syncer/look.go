@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
@@ -89,11 +91,10 @@ func (w *worker) lookUpMember(ctx context.Context, stage *store.Stage, c *roster
 	if err != nil {
 		return false, err
 	}
-	users, err := one.FindUsers(ctx, c.Here.UserName(), c.Here.Email())
+	users, err := w.findUsers(ctx, one, c.Here)
 	if err != nil {
 		return false, w.missed(ctx, "look up a member without a link", err)
 	}
-	users = w.bestOf(users, c.Here)
 	switch len(users) {
 	case 0:
 		c.Look = &roster.Look{Stamp: stamp, At: at}
@@ -114,6 +115,25 @@ func (w *worker) lookUpMember(ctx context.Context, stage *store.Stage, c *roster
 	}
 	c.ObjectID, c.There, c.Look, c.Link = users[0].ObjectID, &wanted, look, links[users[0].ObjectID]
 	return true, stage.FillMatches(ctx, c)
+}
+
+// findUsers looks a stored member up in the IdP by the match keys and the work email: by externalId where that may be an
+// object id, then by userName, then by email.
+func (w *worker) findUsers(ctx context.Context, one connectors.OneReader, m *roster.Member) ([]connectors.User, error) {
+	if id := m.ExternalID(); uuid.Validate(id) == nil {
+		p, err := one.Person(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if p.User != nil {
+			return []connectors.User{*p.User}, nil
+		}
+	}
+	users, err := one.FindUsers(ctx, m.UserName(), m.Email())
+	if err != nil {
+		return nil, err
+	}
+	return w.bestOf(users, m), nil
 }
 
 // bestOf keeps those found who have the member's userName or, where nobody has, its work email: the first rule that finds

@@ -20,6 +20,9 @@ func (w *worker) plan(ctx context.Context, stage *store.Stage) error {
 	if err != nil {
 		return err
 	}
+	if w.names, err = w.connectionNames(ctx); err != nil {
+		return err
+	}
 	w.rules.Connection, w.rules.Name, w.rules.Source = w.conn.ID, w.conn.Name, w.source.Evidence
 	w.rules.Now, w.rules.ReadAt, w.rules.Settle = now, w.run.StartedAt, w.conn.Settle
 	w.rules.Managed, w.rules.AdoptLocal = w.conn.Managed, w.conn.AdoptLocal
@@ -33,6 +36,19 @@ func (w *worker) plan(ctx context.Context, stage *store.Stage) error {
 	return nil
 }
 
+// connectionNames puts connections' names in the place of their ids, which is what the planner knows them by.
+func (w *worker) connectionNames(ctx context.Context) (*strings.Replacer, error) {
+	all, err := w.cfg.Store.Connections(ctx, w.run.Org)
+	if err != nil {
+		return nil, err
+	}
+	var pairs []string
+	for i := range all {
+		pairs = append(pairs, all[i].ID, all[i].Name)
+	}
+	return strings.NewReplacer(pairs...), nil
+}
+
 // page gathers what a page of decisions comes to.
 type page struct {
 	actions []roster.RunAction
@@ -43,6 +59,7 @@ type page struct {
 func (w *worker) take(p *page, d reconcile.Decision) {
 	for _, drift := range d.Drifts {
 		w.next++
+		drift.Reason = w.names.Replace(drift.Reason)
 		a := roster.RunAction{Run: w.run.ID, N: w.next, Phase: reconcile.Phase(drift), Drift: drift, State: roster.ActionPlanned}
 		if drift.Action == roster.ActNone {
 			a.State = roster.ActionListed

@@ -113,8 +113,8 @@ type fact struct {
 // watch is what is kept of a run on its way: what was right at its start, and whenever something happened meanwhile.
 type watch struct {
 	id      string
-	busy    sync.Mutex // held by what happens while the run waits for an answer
-	from    int        // the tenant's version at its start, less what a lagging replica may answer
+	busy    sync.WaitGroup // what happens while the run waits for an answer
+	from    int            // the tenant's version at its start, less what a lagging replica may answer
 	lag     int
 	settled bool
 	facts   map[string]fact
@@ -305,8 +305,7 @@ func (s *sim) execute(id string, p perils) {
 	if !first.syncer.WorkOne(s.ctx) {
 		s.t.Errorf("there was no run to work off")
 	}
-	w.busy.Lock() // the request that was held up may have been given up, and what held it up still be going on
-	defer w.busy.Unlock()
+	w.busy.Wait() // the request that was held up may have been given up, and what held it up still be going on
 	if w.asleep != "" && s.dump() != w.asleep {
 		s.t.Errorf("the holder whose lease had passed on wrote something")
 	}
@@ -348,8 +347,8 @@ func (s *sim) setPerils(w *watch, p perils, kill, sleep func()) (remove func()) 
 	at := func(n int, do func()) {
 		if n > 0 {
 			clear = append(clear, s.tenant.Inject(idpsim.Fault{Skip: n - 1, Count: 1, BeforeAnswer: func() {
-				w.busy.Lock()
-				defer w.busy.Unlock()
+				w.busy.Add(1)
+				defer w.busy.Done()
 				do()
 			}}))
 		}

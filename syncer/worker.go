@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type worker struct {
 	progress roster.Run
 
 	rules      reconcile.Rules
+	names      *strings.Replacer // connections' ids to their names
 	pulled     pulled
 	counts     reconcile.Counts
 	next       int64 // the last action's number

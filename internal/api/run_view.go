@@ -52,6 +52,9 @@ func wireRun(r *roster.Run, org string, counted map[string]int) client.Run {
 		Actions: []client.Action{}, Totals: counted, Error: r.Error, RequestedBy: r.RequestedBy, Approver: r.Approver,
 		CreatedAt: r.CreatedAt, StartedAt: optionalTime(r.StartedAt), FinishedAt: optionalTime(r.FinishedAt),
 	}
+	if r.State == roster.RunHeld && r.Approval {
+		out.State = string(roster.RunQueued) // what was approved waits to be applied
+	}
 	for _, l := range r.Held {
 		out.Held = append(out.Held, client.HeldLimit{
 			Limit: l.Limit, Actions: l.Actions, Of: l.Of, Ceiling: l.Ceiling, Floor: l.Floor, Percent: l.Percent, Window: l.Window, Text: l.Text,

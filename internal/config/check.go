@@ -10,9 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
-// nameSyntax is what an organisation and a connection may be called; guidSyntax how Entra writes its ids.
+// nameSyntax is what a connection may be called; guidSyntax how Entra writes its ids.
 const (
 	nameSyntax = `^[a-z0-9][a-z0-9_-]*$`
 	guidSyntax = `^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`
@@ -26,6 +28,16 @@ func checkName(text string) (string, error) {
 		return "", fmt.Errorf("%q must be lower-case letters, digits, - and _, and begin with a letter or digit, such as entra-main", text)
 	}
 	return text, nil
+}
+
+// checkOrganisation takes any name that `rosterd org create` takes.
+func checkOrganisation(text string) (string, error) {
+	const most = 100
+	trimmed := strings.TrimSpace(text)
+	if trimmed == "" || utf8.RuneCountInString(trimmed) > most || strings.ContainsFunc(trimmed, unicode.IsControl) {
+		return "", fmt.Errorf("%q must be the organisation's name: up to %d printable characters", text, most)
+	}
+	return trimmed, nil
 }
 
 func checkGUID(text string) (string, error) {

@@ -41,7 +41,7 @@ func readConnections(s *section) []Connection {
 
 func readConnection(s *section) Connection {
 	c := Connection{Line: s.line, Policy: Policy{AdoptLocal: AdoptNever, Settle: DefaultSettle}}
-	s.required("organisation", &c.Organisation, "default", checkName)
+	s.required("organisation", &c.Organisation, "default", checkOrganisation)
 	s.required("name", &c.Name, "entra", checkName)
 	if c.Name != "" {
 		s.name = "connection " + c.Name

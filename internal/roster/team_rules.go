@@ -215,7 +215,8 @@ func (b *batch) editMembers(s *teamState, c TeamEdit, members []*memberState) bo
 			keep[m.now.ID] = true
 		}
 		for p, ms := range b.memberships {
-			if m := b.members[p.MemberID]; p.TeamID == s.now.ID && ms.now.Present && !keep[p.MemberID] && m != nil {
+			m := b.members[p.MemberID]
+			if p.TeamID == s.now.ID && ms.now.Present && !keep[p.MemberID] && m != nil && b.seesMember(m) {
 				moved = b.setPresent(s, m, false) || moved
 			}
 		}
@@ -224,11 +225,16 @@ func (b *batch) editMembers(s *teamState, c TeamEdit, members []*memberState) bo
 		moved = b.setPresent(s, m, true) || moved
 	}
 	for _, id := range c.Remove {
-		if m := b.members[id]; m != nil {
+		if m := b.members[id]; m != nil && b.seesMember(m) {
 			moved = b.setPresent(s, m, false) || moved
 		}
 	}
 	return moved
+}
+
+// seesMember reports whether the cause may take a member out of a team: a push takes out only whom its token sees.
+func (b *batch) seesMember(m *memberState) bool {
+	return b.cause.By != ByPush || b.sees(TypeMember, m.now.ID, m.now.Connection, m.now.Source)
 }
 
 // claimTeam takes an unclaimed team, and with it its memberships, for the connection of a bound token.

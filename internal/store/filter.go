@@ -6,20 +6,20 @@ import (
 	"github.com/rosterd/rosterd/internal/roster"
 )
 
-// condition renders a filter as SQL over the table alias m (members) or t (teams).
-func condition(f *roster.Filter, alias string) (string, []any) {
+// condition renders a filter as SQL over the table alias m (members) or t (teams), as far as a view sees.
+func condition(v View, f *roster.Filter, alias string) (string, []any) {
 	switch f.Op {
 	case roster.And, roster.Or:
 		parts := make([]string, 0, len(f.Sub))
 		var args []any
 		for i := range f.Sub {
-			sql, a := condition(&f.Sub[i], alias)
+			sql, a := condition(v, &f.Sub[i], alias)
 			parts = append(parts, sql)
 			args = append(args, a...)
 		}
 		return "(" + strings.Join(parts, " "+strings.ToUpper(string(f.Op))+" ") + ")", args
 	case roster.Not:
-		sql, args := condition(&f.Sub[0], alias)
+		sql, args := condition(v, &f.Sub[0], alias)
 		return "NOT " + sql, args
 	}
 	switch f.Field {
@@ -38,7 +38,7 @@ func condition(f *roster.Filter, alias string) (string, []any) {
 		}
 		return "(" + alias + "." + string(f.Field) + " " + comparison[f.Op] + " ?)", []any{toMicros(f.Time)}
 	case roster.FieldMember:
-		return memberCondition(f, alias)
+		return memberCondition(v, f, alias)
 	}
 	return textCondition(f, alias)
 }
@@ -47,18 +47,20 @@ var comparison = map[roster.FilterOp]string{ //nolint:gochecknoglobals // consta
 	roster.Eq: "=", roster.Ne: "<>", roster.Gt: ">", roster.Ge: ">=", roster.Lt: "<", roster.Le: "<=",
 }
 
-func memberCondition(f *roster.Filter, alias string) (string, []any) {
+func memberCondition(v View, f *roster.Filter, alias string) (string, []any) {
 	exists := `EXISTS (SELECT 1 FROM memberships ms JOIN members mm ON mm.org_id = ms.org_id AND mm.id = ms.member_id
 		WHERE ms.org_id = ` + alias + `.org_id AND ms.team_id = ` + alias + `.id AND ms.present = TRUE
 		AND mm.status IN ('pending', 'active')`
+	seen, args := v.seen("mm")
+	exists += seen
 	if f.Op == roster.Present {
-		return "(" + exists + "))", nil
+		return "(" + exists + "))", args
 	}
 	not := ""
 	if f.Op == roster.Ne {
 		not = "NOT "
 	}
-	return "(" + not + exists + " AND ms.member_id = ?))", []any{f.Text}
+	return "(" + not + exists + " AND ms.member_id = ?))", append(args, f.Text)
 }
 
 // textCondition compares text: by the folded key where SCIM says caseExact false (RFC 7643, section 4.1), bytewise else.

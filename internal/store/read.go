@@ -155,14 +155,17 @@ type View struct {
 }
 
 func (v View) members() (string, []any) {
-	where := `m.org_id = ? AND m.source = 'scim' AND m.status <> 'deleted'`
-	args := []any{v.Org}
-	if v.Connection != "" {
-		where += ` AND (m.connection_id IN ('', ?) OR EXISTS (SELECT 1 FROM links l WHERE l.org_id = m.org_id
-			AND l.connection_id = ? AND l.type = 'member' AND l.target_id = m.id))`
-		args = append(args, v.Connection, v.Connection)
+	seen, args := v.seen("m")
+	return `m.org_id = ? AND m.source = 'scim' AND m.status <> 'deleted'` + seen, append([]any{v.Org}, args...)
+}
+
+// seen is the condition, for a table alias of members, that the view's connection sees them; empty: it has none.
+func (v View) seen(alias string) (string, []any) {
+	if v.Connection == "" {
+		return "", nil
 	}
-	return where, args
+	return ` AND (` + alias + `.connection_id IN ('', ?) OR EXISTS (SELECT 1 FROM links l WHERE l.org_id = ` + alias + `.org_id
+		AND l.connection_id = ? AND l.type = 'member' AND l.target_id = ` + alias + `.id))`, []any{v.Connection, v.Connection}
 }
 
 func (v View) teams() (string, []any) {
@@ -180,7 +183,7 @@ func (v View) teams() (string, []any) {
 func (db *DB) ScimMembers(ctx context.Context, v View, f *roster.Filter, offset, limit int) ([]roster.Member, int, error) {
 	where, args := v.members()
 	if f != nil {
-		sql, more := condition(f, "m")
+		sql, more := condition(v, f, "m")
 		where, args = where+" AND "+sql, append(args, more...)
 	}
 	var rows []memberRow
@@ -204,7 +207,7 @@ func (db *DB) ScimMembers(ctx context.Context, v View, f *roster.Filter, offset,
 func (db *DB) ScimTeams(ctx context.Context, v View, f *roster.Filter, offset, limit int) ([]roster.Team, int, error) {
 	where, args := v.teams()
 	if f != nil {
-		sql, more := condition(f, "t")
+		sql, more := condition(v, f, "t")
 		where, args = where+" AND "+sql, append(args, more...)
 	}
 	var rows []teamRow
@@ -248,30 +251,6 @@ func (db *DB) TeamsOf(ctx context.Context, v View, members []string) (map[string
 		}
 	}
 	return out, nil
-}
-
-// TeamMembers calls fn for each member that counts in a team, in order of their ids. Name is the userName.
-func (db *DB) TeamMembers(ctx context.Context, org, team string, fn func(Ref) error) error {
-	const page = 2000
-	after := ""
-	for {
-		var rows []Ref
-		query := `SELECT ms.team_id AS of_id, m.id, m.user_name AS name FROM memberships ms
-			JOIN members m ON m.org_id = ms.org_id AND m.id = ms.member_id AND m.status IN ('pending', 'active')
-			WHERE ms.org_id = ? AND ms.team_id = ? AND ms.present = TRUE AND ms.member_id > ? ORDER BY ms.member_id LIMIT ?`
-		if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, team, after, page); err != nil {
-			return fmt.Errorf("read the members of team %s: %w", team, err)
-		}
-		for _, r := range rows {
-			if err := fn(r); err != nil {
-				return err
-			}
-		}
-		if len(rows) < page {
-			return nil
-		}
-		after = rows[len(rows)-1].ID
-	}
 }
 
 // List says which part of a list is wanted.

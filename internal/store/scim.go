@@ -15,8 +15,9 @@ type TeamPage struct {
 	Teams []roster.Team
 	Total int
 
-	db *DB
-	tx *sqlx.Tx
+	db   *DB
+	tx   *sqlx.Tx
+	view View
 }
 
 // ScimTeamPage reads a page like ScimTeams and hands it to fn with the means to read the members of its teams. The page
@@ -32,7 +33,7 @@ func (db *DB) ScimTeamPage(ctx context.Context, v View, f *roster.Filter, offset
 		return fmt.Errorf("begin a snapshot: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	page := &TeamPage{db: db, tx: tx}
+	page := &TeamPage{db: db, tx: tx, view: v}
 	if err := page.read(ctx, v, f, offset, limit); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (db *DB) ScimTeamPage(ctx context.Context, v View, f *roster.Filter, offset
 func (p *TeamPage) read(ctx context.Context, v View, f *roster.Filter, offset, limit int) error {
 	where, args := v.teams()
 	if f != nil {
-		sql, more := condition(f, "t")
+		sql, more := condition(v, f, "t")
 		where, args = where+" AND "+sql, append(args, more...)
 	}
 	var rows []teamRow
@@ -97,16 +98,19 @@ func (p *TeamPage) cut(ctx context.Context, org string, budget int) error {
 	return nil
 }
 
-// Members calls fn for each member that counts in a team of the page, in order of their ids. Name is the userName.
+// Members calls fn for each member that counts in a team of the page and that the view sees, in order of their ids. Name
+// is the userName.
 func (p *TeamPage) Members(ctx context.Context, team *roster.Team, fn func(Ref) error) error {
 	const page = 2000
+	seen, seenArgs := p.view.seen("m")
 	query := p.db.bind(`SELECT ms.team_id AS of_id, m.id, m.user_name AS name FROM memberships ms
 		JOIN members m ON m.org_id = ms.org_id AND m.id = ms.member_id AND m.status IN ('pending', 'active')
-		WHERE ms.org_id = ? AND ms.team_id = ? AND ms.present = TRUE AND ms.member_id > ? ORDER BY ms.member_id LIMIT ?`)
+		WHERE ms.org_id = ? AND ms.team_id = ? AND ms.present = TRUE AND ms.member_id > ?` + seen + ` ORDER BY ms.member_id LIMIT ?`)
 	var rows []Ref
 	for after := ""; ; after = rows[len(rows)-1].ID {
 		rows = rows[:0]
-		if err := p.tx.SelectContext(ctx, &rows, query, team.Org, team.ID, after, page); err != nil {
+		args := append(append([]any{team.Org, team.ID, after}, seenArgs...), page)
+		if err := p.tx.SelectContext(ctx, &rows, query, args...); err != nil {
 			return fmt.Errorf("read the members of team %s: %w", team.ID, err)
 		}
 		for _, r := range rows {
