@@ -484,7 +484,7 @@ func (s *sim) checkEvidence(w *watch, run roster.Run) {
 		if !c.Whole {
 			broken[key] = true
 		}
-		if run.Mode != roster.ModeDry && (c.Whole || strings.Contains(c.Error, "an answer so much shorter")) && !strings.Contains(" cancelled failed", string(run.State)) {
+		if run.Mode != roster.ModeDry && (c.Whole || strings.Contains(c.Error, "an answer so much shorter")) && run.State != roster.RunCancelled && run.State != roster.RunFailed {
 			s.lists[key] = c.Objects
 		}
 	}
@@ -531,11 +531,11 @@ func (s *sim) checkGuards(w *watch, actions []roster.RunAction) {
 		if a.State != roster.ActionApplied || class == roster.GuardNone || s.approved[w.id][a.N] {
 			continue
 		}
-		if key := fmt.Sprint(w.id, a.N); s.counted[key] {
+		key := fmt.Sprint(w.id, a.N)
+		if s.counted[key] {
 			continue
-		} else {
-			s.counted[key] = true
 		}
+		s.counted[key] = true
 		if !w.settled && class != roster.GuardReactivate {
 			s.t.Errorf("run %s, one of the first, took %s unasked", w.id, a.Drift.Subject.Name)
 		}

@@ -170,7 +170,7 @@ func (p *preparing) stmt(ctx context.Context, query string) (*sqlx.Stmt, error) 
 // SelectContext reads rows into a slice.
 func (p *preparing) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
 	ctx = context.WithoutCancel(ctx)
-	s, err := p.stmt(ctx, query)
+	s, err := p.stmt(ctx, query) //nolint:sqlclosecheck // kept for the next time, closed by close
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (p *preparing) SelectContext(ctx context.Context, dest any, query string, a
 // GetContext reads one row.
 func (p *preparing) GetContext(ctx context.Context, dest any, query string, args ...any) error {
 	ctx = context.WithoutCancel(ctx)
-	s, err := p.stmt(ctx, query)
+	s, err := p.stmt(ctx, query) //nolint:sqlclosecheck // kept for the next time, closed by close
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (p *preparing) GetContext(ctx context.Context, dest any, query string, args
 // ExecContext runs a statement.
 func (p *preparing) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	ctx = context.WithoutCancel(ctx)
-	s, err := p.stmt(ctx, query)
+	s, err := p.stmt(ctx, query) //nolint:sqlclosecheck // kept for the next time, closed by close
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +209,7 @@ func (p *preparing) ExecContext(ctx context.Context, query string, args ...any) 
 // QueryRowxContext reads one row to scan.
 func (p *preparing) QueryRowxContext(ctx context.Context, query string, args ...any) *sqlx.Row {
 	ctx = context.WithoutCancel(ctx)
-	if s, err := p.stmt(ctx, query); err == nil && s != nil {
+	if s, err := p.stmt(ctx, query); err == nil && s != nil { //nolint:sqlclosecheck // kept for the next time
 		return s.QueryRowxContext(ctx, args...)
 	}
 	return p.conn.QueryRowxContext(ctx, query, args...)
