@@ -317,3 +317,25 @@ func TestEventsAreNumberedAndFoldBackToTheObject(t *testing.T) {
 		}
 	})
 }
+
+func TestReleasingAConnectionIsToldOfEachObject(t *testing.T) {
+	each(t, func(b *bench) {
+		m := b.create(b.a, "ada@example.com", "x1")
+		team := b.must(push(b.a), roster.TeamCreate{DisplayName: "Eng", Members: []string{m.ID}})[0].Team
+		b.must(roster.Cause{}, roster.ConnectionDetach{ID: b.a, Reason: "it left the configuration"})
+		b.must(operator(), roster.ConnectionRelease{ID: b.a})
+		if got := b.member(m.ID); got.Connection != "" {
+			b.t.Errorf("owned by %q", got.Connection)
+		}
+		storetest.Number(b.t, b.db, b.org)
+		events, _, err := b.db.Events(context.Background(), b.org, store.List{})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for _, id := range []string{m.ID, team.ID} {
+			if doc := foldEvents(b.t, events, id); doc["connection"] != nil {
+				b.t.Errorf("folded to %v", doc)
+			}
+		}
+	})
+}

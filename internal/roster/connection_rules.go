@@ -167,6 +167,9 @@ func (b *batch) renameConnection(ctx context.Context, r ConnectionRename) (Outco
 		to.State = ConnectionDetached
 		to.DetachedReason = fmt.Sprintf("its target changed from %s to %s: `rosterd connection rebind %s` accepts the new one", to.Pinned, to.Target, to.Name)
 	}
+	if err := b.tellOwnership(ctx, from.ID, to.ID, "passed", fmt.Sprintf("connection %s was renamed to %s", r.From, r.To)); err != nil {
+		return Outcome{}, err
+	}
 	if err := b.tx.Rename(ctx, b.org, from.ID, to.ID); err != nil {
 		return Outcome{}, err
 	}
@@ -182,6 +185,9 @@ func (b *batch) release(ctx context.Context, r ConnectionRelease) (Outcome, erro
 	case c.State != ConnectionDetached:
 		return refuse(Errorf(Conflict, "connection %s is not detached: take it out of the configuration first", c.Name))
 	}
+	if err := b.tellOwnership(ctx, c.ID, "", "released", fmt.Sprintf("connection %s was released", c.Name)); err != nil {
+		return Outcome{}, err
+	}
 	if err := b.tx.Release(ctx, b.org, c.ID); err != nil {
 		return Outcome{}, err
 	}
@@ -192,4 +198,24 @@ func (b *batch) release(ctx context.Context, r ConnectionRelease) (Outcome, erro
 	}
 	b.putConnection(c, "connection.released", "its objects are unclaimed now, its links dropped, its tokens unbound", before)
 	return Outcome{Result: Applied, ID: c.ID, Connection: c}, nil
+}
+
+// tellOwnership tells, for each member and team of one connection, that it is another's now, or nobody's: who folds an
+// object's events must come to its owner.
+func (b *batch) tellOwnership(ctx context.Context, from, to, event, reason string) error {
+	members, teams, err := b.tx.OwnedBy(ctx, b.org, from)
+	if err != nil {
+		return err
+	}
+	for i := range members {
+		now := members[i]
+		now.Connection = to
+		b.tellMember(&members[i], &now, "member."+event, reason)
+	}
+	for i := range teams {
+		now := teams[i]
+		now.Connection = to
+		b.tellTeam(&teams[i], &now, "team."+event, reason)
+	}
+	return nil
 }

@@ -112,6 +112,8 @@ type Tx interface {
 	MoveActions(ctx context.Context, run string, from, to ActionState, kinds []Kind) (int, error)
 	// Owned counts what a connection owns or is linked to.
 	Owned(ctx context.Context, org, connection string) (int, error)
+	// OwnedBy returns the members and teams that a connection owns.
+	OwnedBy(ctx context.Context, org, connection string) ([]Member, []Team, error)
 	// Release makes a connection's objects unclaimed, drops its links and unbinds its tokens; it returns the counts.
 	Release(ctx context.Context, org, connection string) error
 	// Rename moves everything of one connection to another and removes the first.

@@ -290,6 +290,21 @@ func (t *tx) Owned(ctx context.Context, org, connection string) (int, error) {
 	return n, nil
 }
 
+func (t *tx) OwnedBy(ctx context.Context, org, connection string) ([]roster.Member, []roster.Team, error) {
+	var members []memberRow
+	query := `SELECT ` + memberColumns + ` FROM members m WHERE m.org_id = ? AND m.connection_id = ? ORDER BY m.id` + t.db.dialect.lock
+	if err := t.SelectContext(ctx, &members, t.db.bind(query), org, connection); err != nil {
+		return nil, nil, fmt.Errorf("read the connection's members: %w", err)
+	}
+	var teams []teamRow
+	query = `SELECT ` + teamColumns + ` FROM teams t WHERE t.org_id = ? AND t.connection_id = ? ORDER BY t.id` + t.db.dialect.lock
+	if err := t.SelectContext(ctx, &teams, t.db.bind(query), org, connection); err != nil {
+		return nil, nil, fmt.Errorf("read the connection's teams: %w", err)
+	}
+	found, err := membersOf(members)
+	return found, teamsOf(teams), err
+}
+
 func (t *tx) exec(ctx context.Context, what string, query string, args ...any) error {
 	if _, err := t.ExecContext(ctx, t.db.bind(query), args...); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
