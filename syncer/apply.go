@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
 	"github.com/rosterd/rosterd/reconcile"
@@ -278,7 +279,7 @@ func teamChange(d *roster.Drift) roster.Change {
 // applyApproved applies what was approved of a held plan: only the actions that still hold, which the IdP is asked for
 // once more.
 func (w *worker) applyApproved(ctx context.Context) error {
-	w.next = 0
+	w.next, w.run.Error = 0, ""
 	var pos store.ActionPos
 	lists := map[string]map[string]bool{}
 	for {
@@ -292,6 +293,9 @@ func (w *worker) applyApproved(ctx context.Context) error {
 		var gone []roster.RunAction
 		for _, a := range actions {
 			why, err := w.recheck(ctx, &a.Drift, lists)
+			if connectors.FaultOf(err) != "" && ctx.Err() == nil {
+				return w.holdAgain(ctx, err)
+			}
 			if err != nil {
 				return err
 			}
@@ -310,6 +314,16 @@ func (w *worker) applyApproved(ctx context.Context) error {
 	if err := w.apply(ctx, roster.ActionApproved); err != nil {
 		return err
 	}
+	return w.end(ctx)
+}
+
+// holdAgain gives an approval back that the IdP could not be asked about: nothing is applied, and the plan stays held.
+func (w *worker) holdAgain(ctx context.Context, cause error) error {
+	if err := w.cfg.Store.Unapprove(ctx, w.run); err != nil {
+		return err
+	}
+	w.run.Error = "nothing was applied, as the IdP could not be asked once more; approve again: " + explain(cause)
+	w.log.Warn("an approved plan is held again", "error", explain(cause))
 	return w.end(ctx)
 }
 

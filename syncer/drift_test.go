@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rosterd/rosterd/internal/idpsim"
 	"github.com/rosterd/rosterd/internal/roster"
@@ -356,7 +357,7 @@ func TestWhoIsPushedAndNeverLinkedIsLookedUpAndHeldWhenNobodyIsFound(t *testing.
 func TestAHolderWhoseLeasePassedOnIsRefused(t *testing.T) {
 	eachWorld(t, 20, 2, func(w *world) {
 		id := w.commit(operator(), roster.RunRequest{Connection: w.conn, Mode: roster.ModeFull, By: "op"})[0].ID
-		old, err := w.db.ClaimRun(context.Background(), "sleeper", 0) // its lease is over at once
+		old, err := w.db.ClaimRun(context.Background(), "sleeper", -time.Second) // its lease is over at once
 		w.ok(err)
 		run, _ := w.work(id) // taken over
 		if run.State != roster.RunDone {
@@ -366,6 +367,26 @@ func TestAHolderWhoseLeasePassedOnIsRefused(t *testing.T) {
 			Run: &roster.RunCause{ID: id, Fence: old.Fence}}, []roster.Change{roster.MemberCreate{Attributes: roster.Attributes{"userName": "x@y.z"}}})
 		if roster.CodeOf(err) != roster.Fenced {
 			w.t.Errorf("the first holder's commit: %v, want fenced", err)
+		}
+	})
+}
+
+func TestAnApprovalThatTheIdPCannotConfirmWaitsToBeGivenAgain(t *testing.T) {
+	eachWorld(t, 60, 4, func(w *world) {
+		w.baseline()
+		for i := range 6 {
+			w.ok(w.tenant.DisableUser(w.somebody(i * 2).ObjectID))
+		}
+		run, _ := w.run(roster.ModeFull)
+		w.tenant.Deny(idpsim.UserReadAll)
+		failed, _ := w.approve(run.ID)
+		if failed.State != roster.RunHeld || failed.Error == "" {
+			w.t.Fatalf("the IdP did not answer: the run is %s (%s), want held", failed.State, failed.Error)
+		}
+		w.tenant.Grant(idpsim.UserReadAll)
+		done, actions := w.approve(run.ID)
+		if done.State != roster.RunDone || done.Error != "" || done.Totals[roster.OrphanedMember] != 6 {
+			w.t.Errorf("approved again: the run is %s (%s) with %v", done.State, done.Error, lines(actions))
 		}
 	})
 }

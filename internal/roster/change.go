@@ -31,8 +31,6 @@ type RunCause struct {
 	Actions []int64
 	// Reasons are the words for the changes' events, one for each.
 	Reasons []string
-	// After, if set, is written with the batch: the run as it stands now.
-	After *Run
 }
 
 // Result is what became of one change.

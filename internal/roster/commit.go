@@ -167,9 +167,6 @@ func (b *batch) markActions(run *RunCause, outs []Outcome) {
 	if len(results) > 0 {
 		b.rows.Actions = map[string][]ActionResult{run.ID: results}
 	}
-	if run.After != nil {
-		b.rows.Runs = append(b.rows.Runs, *run.After)
-	}
 }
 
 // needs gathers what a batch must load before it decides.

@@ -125,21 +125,16 @@ func (db *DB) HeldOf(ctx context.Context, run string, typ roster.ObjectType, obj
 	return out, nil
 }
 
-// Hold marks planned actions as held.
-func (db *DB) Hold(ctx context.Context, r *roster.Run, ns []int64, note string) error {
-	const per = 5000
-	for len(ns) > 0 {
-		k := min(per, len(ns))
-		query, args, err := in(`UPDATE run_actions SET state = 'held', note = ? WHERE run_id = ? AND state = 'planned' AND n IN (?)`, note, r.ID, ns[:k])
-		if err != nil {
+// Unapprove holds again what was approved of a run and not yet applied, if its lease still holds.
+func (db *DB) Unapprove(ctx context.Context, r *roster.Run) error {
+	return db.InTx(ctx, func(rtx roster.Tx) error {
+		t, _ := rtx.(*tx)
+		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
 			return err
 		}
-		if err := db.exec(ctx, query, args...); err != nil {
-			return fmt.Errorf("hold actions of run %s: %w", r.ID, err)
-		}
-		ns = ns[k:]
-	}
-	return nil
+		_, err := t.MoveActions(ctx, r.ID, roster.ActionApproved, roster.ActionHeld, nil)
+		return err
+	})
 }
 
 // ActionCounts counts a run's actions other than none by kind, and by state.

@@ -207,15 +207,3 @@ func (s *Stage) Analyze(ctx context.Context) error {
 	return nil
 }
 
-// Staged counts the rows that have landed.
-func (s *Stage) Staged(ctx context.Context) (users, groups int, err error) {
-	var row struct {
-		Users  int `db:"users"`
-		Groups int `db:"grps"`
-	}
-	query := `SELECT (SELECT COUNT(*) FROM stage_users WHERE run_id = ?) AS users, (SELECT COUNT(*) FROM stage_groups WHERE run_id = ?) AS grps`
-	if err := s.conn.GetContext(ctx, &row, s.db.bind(query), s.run.ID, s.run.ID); err != nil {
-		return 0, 0, fmt.Errorf("count what is staged: %w", err)
-	}
-	return row.Users, row.Groups, nil
-}
