@@ -206,4 +206,3 @@ func (s *Stage) Analyze(ctx context.Context) error {
 	}
 	return nil
 }
-
