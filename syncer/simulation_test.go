@@ -67,7 +67,7 @@ func TestSimulation(t *testing.T) {
 // inMemory returns a folder that needs no disk, where the system has one: schedules make many small commits.
 func inMemory(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "rosterd-sim-*") //nolint:usetesting // t.TempDir is on the disk
+	dir, err := os.MkdirTemp("/dev/shm", "rosterd-sim-*") // t.TempDir is on the disk
 	if err != nil {
 		return t.TempDir()
 	}

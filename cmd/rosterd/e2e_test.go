@@ -44,7 +44,7 @@ func binary(t *testing.T) string {
 	t.Helper()
 	b := &e2eBinary
 	b.once.Do(func() {
-		if b.dir, b.err = os.MkdirTemp("", "rosterd-e2e"); b.err != nil { //nolint:usetesting // it outlives the test
+		if b.dir, b.err = os.MkdirTemp("", "rosterd-e2e"); b.err != nil { // it outlives the test
 			return
 		}
 		// Without the race detector, whatever the tests have: this is the binary that people get, and ten times as fast.

@@ -100,7 +100,7 @@ func newBench(t *testing.T, db *store.DB) *bench {
 // shortDir is a folder with a path short enough for a socket.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rosterd") //nolint:usetesting // t.TempDir may be too long for a socket
+	dir, err := os.MkdirTemp("", "rosterd") // t.TempDir may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
