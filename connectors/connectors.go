@@ -21,7 +21,10 @@ type User struct {
 	Enabled  bool
 	// Keep: what the person is here, on or off, stays as it is, whatever Enabled says; who is unknown here isn't created.
 	// Attributes are compared as always.
-	Keep       bool
+	Keep bool
+	// Gone says in words that the IdP itself told that they left: deleted, or not assigned any more. Nothing else of them
+	// counts then.
+	Gone       string
 	Scope      string // why they are in scope, for a person to read
 	Attributes map[string]string
 }
@@ -108,6 +111,50 @@ type OneReader interface {
 	FindGroups(ctx context.Context, displayName string) ([]Group, error)
 }
 
+// GroupsReader reads which groups hold a person, for a look at that one person.
+type GroupsReader interface {
+	// GroupsOf returns the object ids of groups that hold the person directly, at least those that are in scope.
+	GroupsOf(ctx context.Context, objectID string) ([]string, error)
+}
+
+// Since says from where a delta goes on, and what it is to read whether it changed or not.
+type Since struct {
+	Cursor        string
+	Users, Groups []string // object ids
+}
+
+// DeltaReader reads what has changed in the IdP.
+type DeltaReader interface {
+	// Cursor returns a cursor that stands for now. A full pull is preceded by it, so that what changes while the pull reads
+	// is read again by the first delta.
+	Cursor(ctx context.Context) (string, error)
+	// Delta reads the assignment list in full and, of everything else, what has changed since the cursor, what the sink
+	// does not know, and what Since names. It returns the cursor for the next delta. Any error means that the cursor stays
+	// where it was; the fault LostCursor, that only a full pull can go on.
+	Delta(ctx context.Context, since Since, sink DeltaSink) (next string, err error)
+}
+
+// DeltaSink takes what a delta reads. A Sink's rules hold, and besides:
+//
+//   - Users hands over people who changed or had to be read. One whose Scope is empty is not said to be in scope: the
+//     caller finds that out. Who the IdP says has left has Gone set.
+//   - Groups hands over groups whose own attributes, or whose members, were read again.
+//   - Members hands over who was added to a group, or, ended by a whole Collection of kind Members, everybody in it.
+//   - Collection ends Assignments, and Teams where there is one. Users is ended only by an IdP whose delta hands over
+//     everyone in scope; silence about a person counts then as after a full pull.
+type DeltaSink interface {
+	Sink
+	// Assigned takes a page of the list of who and what is in scope by an assignment of their own: people, and groups that
+	// mean to become teams.
+	Assigned(ctx context.Context, at Stamp, users, groups []string) error
+	// KnownUsers returns those of some people who are known here as in scope; of others nothing is known.
+	KnownUsers(ctx context.Context, ids []string) (map[string]bool, error)
+	// KnownGroup reports whether a group's members are known: only what changed in them need be read.
+	KnownGroup(id string) bool
+	// Left takes people whom the IdP says to have left one group.
+	Left(ctx context.Context, at Stamp, groupID string, ids []string) error
+}
+
 // Tester checks that the credentials work and that every permission a pull needs is granted.
 type Tester interface {
 	Test(ctx context.Context) error
@@ -123,6 +170,7 @@ const (
 	Throttled         Fault = "throttled"
 	Unreachable       Fault = "unreachable"
 	NotFound          Fault = "not_found"
+	LostCursor        Fault = "lost_cursor" // the IdP does not take the cursor of a delta any more
 	OverBudget        Fault = "over_budget" // the run's declared limit of calls is used up
 	Broken            Fault = "broken"      // an answer that makes no sense
 )

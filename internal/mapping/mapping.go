@@ -15,6 +15,8 @@ import (
 type Mapping struct {
 	Member map[string]string // our attribute path to the IdP's attribute
 	Team   map[string]string // displayName and externalId; ObjectID stands for the object's id
+	// MemberID is the attribute in which the IdP keeps our id of a person; "" where it keeps none.
+	MemberID string
 }
 
 // ObjectID is the IdP's object id as a mapping's source.
@@ -46,7 +48,8 @@ func Okta() Mapping {
 			roster.AttrGivenName:   "firstName", // or givenName, as the connector finds it
 			roster.AttrFamilyName:  "lastName",
 		},
-		Team: map[string]string{roster.AttrDisplayName: "name"},
+		Team:     map[string]string{roster.AttrDisplayName: "name"},
+		MemberID: "appUserExternalId", // what our server answered Okta's create with
 	}
 }
 
@@ -84,7 +87,11 @@ func (m Mapping) Fingerprint() string {
 // ToMember maps a person. Every managed attribute is there, empty where the IdP has none.
 func (m Mapping) ToMember(u *connectors.User, at connectors.Stamp) roster.WantedMember {
 	w := roster.WantedMember{
-		ObjectID: u.ObjectID, Enabled: u.Enabled, Stamp: int64(at), Scope: u.Scope, Values: make(map[string]string, len(m.Member)),
+		ObjectID: u.ObjectID, Enabled: u.Enabled && u.Gone == "", Keep: u.Keep, Gone: u.Gone, Stamp: int64(at), Scope: u.Scope,
+		Values: make(map[string]string, len(m.Member)),
+	}
+	if m.MemberID != "" {
+		w.MemberID = storable(u.Attributes[m.MemberID])
 	}
 	for path, source := range m.Member {
 		if source == ObjectID {

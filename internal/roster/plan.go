@@ -61,6 +61,12 @@ type WantedMember struct {
 	ObjectID string
 	Values   map[string]string // managed attribute path to value
 	Enabled  bool
+	// Keep: what the person is here, on or off, stays as it is, whatever Enabled says; who is unknown here isn't created.
+	Keep bool
+	// Gone says in words that the IdP itself told that they left; Enabled is false then, and Values are not theirs.
+	Gone string
+	// MemberID is our id of them as the IdP keeps it (Okta's AppUser.externalId); "" where it keeps none.
+	MemberID string
 	Stamp    int64  // the commit sequence read before the page that speaks of them was asked for
 	Scope    string // why they are in scope, in words: "assigned directly", "through group Engineering"
 }
@@ -163,6 +169,7 @@ type MembershipCandidate struct {
 	There                    bool  // the group's list holds the person
 	Stamp                    int64 // of the page that says so, or, for silence, taken before the list's first request
 	ListWhole                bool
+	Left                     bool // the IdP says that the person left the group
 	Enabled                  bool // the person is in scope and enabled there
 	TeamID, MemberID         string
 	TeamName, UserName       string

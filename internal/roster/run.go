@@ -66,9 +66,34 @@ type Run struct {
 	Objects     int
 	Applied     int
 	Phase       string
+	Note        string // what is to be known of the run beside its state: why a delta was read in full, what was caught up
+	Said        *Said  // of a run of mode one: what was seen
 	CreatedAt   time.Time
 	StartedAt   time.Time
 	FinishedAt  time.Time
+}
+
+// Said is what a resync of one person saw and did, in words and values.
+type Said struct {
+	Key      string            `json:"key"`       // as the operator gave it
+	ObjectID string            `json:"object_id"` // the IdP's; empty: the IdP has no such person
+	MemberID string            `json:"member_id"` // ours; empty: nobody here
+	There    string            `json:"there"`     // what the IdP said, in words
+	Here     string            `json:"here"`      // what was stored, in words
+	Done     string            `json:"done"`      // what was done, in words
+	Wanted   map[string]string `json:"wanted"`    // the mapped attributes there
+	Stored   map[string]string `json:"stored"`    // the same attributes as they were here
+}
+
+// Schedule is one cron schedule of a connection. Next is when it is due; a run that was due while no daemon ran is caught
+// up once.
+type Schedule struct {
+	Connection string
+	Mode       Mode // ModeDelta or ModeFull
+	Cron       string
+	TimeZone   string
+	Jitter     time.Duration
+	Next       time.Time
 }
 
 // ActionState is what became of one planned action.

@@ -284,6 +284,8 @@ type runRow struct {
 	Objects        int    `db:"objects"`
 	Applied        int    `db:"applied"`
 	Phase          string `db:"phase"`
+	Note           string `db:"note"`
+	Said           string `db:"said"`
 	CreatedAt      int64  `db:"created_at"`
 	StartedAt      int64  `db:"started_at"`
 	FinishedAt     int64  `db:"finished_at"`
@@ -291,7 +293,7 @@ type runRow struct {
 }
 
 const runSelect = `SELECT r.org_id, r.id, r.connection_id, r.mode, r.state, r.requested_by, r.complete, r.held, r.totals, r.error,
-	r.fence, r.lease_holder, r.lease_until, r.cancel, r.approval, r.approver, r.pages, r.objects, r.applied, r.phase,
+	r.fence, r.lease_holder, r.lease_until, r.cancel, r.approval, r.approver, r.pages, r.objects, r.applied, r.phase, r.note, r.said,
 	r.created_at, r.started_at, r.finished_at, COALESCE(c.name, '') AS connection_name
 	FROM runs r LEFT JOIN connections c ON c.org_id = r.org_id AND c.id = r.connection_id `
 
@@ -300,11 +302,16 @@ func (r *runRow) run() (roster.Run, error) {
 		ID: r.ID, Org: r.OrgID, Connection: r.ConnectionID, ConnectionName: r.ConnectionName, Mode: roster.Mode(r.Mode),
 		State: roster.RunState(r.State), RequestedBy: r.RequestedBy, Complete: r.Complete, Error: r.Error, Fence: r.Fence,
 		LeaseHolder: r.LeaseHolder, LeaseUntil: fromMicros(r.LeaseUntil), Cancel: r.Cancel, Approval: r.Approval,
-		Approver: r.Approver, Pages: r.Pages, Objects: r.Objects, Applied: r.Applied, Phase: r.Phase,
+		Approver: r.Approver, Pages: r.Pages, Objects: r.Objects, Applied: r.Applied, Phase: r.Phase, Note: r.Note,
 		CreatedAt: fromMicros(r.CreatedAt), StartedAt: fromMicros(r.StartedAt), FinishedAt: fromMicros(r.FinishedAt),
 	}
 	if err := json.Unmarshal([]byte(r.Held), &out.Held); err != nil {
 		return out, fmt.Errorf("read what run %s holds: %w", r.ID, err)
+	}
+	if r.Said != "" {
+		if err := json.Unmarshal([]byte(r.Said), &out.Said); err != nil {
+			return out, fmt.Errorf("read what run %s saw: %w", r.ID, err)
+		}
 	}
 	if err := json.Unmarshal([]byte(r.Totals), &out.Totals); err != nil {
 		return out, fmt.Errorf("read the totals of run %s: %w", r.ID, err)

@@ -38,12 +38,14 @@ func (db *DB) OpenStage(ctx context.Context, run *roster.Run) (*Stage, error) {
 	}
 	conn.SetMaxOpenConns(1)
 	s.conn = conn
-	text, err := migrations.ReadFile("migrations/00002_staging.sql")
-	if err != nil {
-		return nil, fmt.Errorf("read the staging schema: %w", err)
-	}
-	if _, err := conn.ExecContext(ctx, db.dialect.schema.Replace(string(text))); err != nil {
-		return nil, fmt.Errorf("make the staging tables: %w", err)
+	for _, file := range []string{"00002_staging.sql", "00004_staging.sql"} {
+		text, err := migrations.ReadFile("migrations/" + file)
+		if err != nil {
+			return nil, fmt.Errorf("read the staging schema: %w", err)
+		}
+		if _, err := conn.ExecContext(ctx, db.dialect.schema.Replace(string(text))); err != nil {
+			return nil, fmt.Errorf("make the staging tables: %w", err)
+		}
 	}
 	live := "file:" + (&url.URL{Path: db.path}).EscapedPath() + "?mode=ro"
 	if _, err := conn.ExecContext(ctx, `ATTACH DATABASE ? AS live`, live); err != nil {
@@ -65,7 +67,7 @@ func (s *Stage) Close(ctx context.Context) error {
 }
 
 func (s *Stage) clear(ctx context.Context) error {
-	for _, t := range []string{"stage_users", "stage_groups", "stage_members", "stage_links"} {
+	for _, t := range []string{"stage_users", "stage_groups", "stage_members", "stage_links", "stage_scope"} {
 		if _, err := s.conn.ExecContext(ctx, s.db.bind(`DELETE FROM `+t+` WHERE run_id = ?`), s.run.ID); err != nil {
 			return fmt.Errorf("clear the stage: %w", err)
 		}

@@ -246,14 +246,23 @@ func (t *tx) writeRuns(ctx context.Context, org string, rows *roster.Rows) error
 		if err != nil {
 			return fmt.Errorf("encode the totals of run %s: %w", r.ID, err)
 		}
+		said := ""
+		if r.Said != nil {
+			doc, err := json.Marshal(r.Said)
+			if err != nil {
+				return fmt.Errorf("encode what run %s saw: %w", r.ID, err)
+			}
+			said = string(doc)
+		}
 		out = append(out, []any{
 			org, r.ID, r.Connection, string(r.Mode), string(r.State), r.RequestedBy, r.Complete, string(held), string(totals), r.Error,
-			r.Fence, r.LeaseHolder, toMicros(r.LeaseUntil), r.Cancel, r.Approval, r.Approver, r.Pages, r.Objects, r.Applied, r.Phase,
+			r.Fence, r.LeaseHolder, toMicros(r.LeaseUntil), r.Cancel, r.Approval, r.Approver, r.Pages, r.Objects, r.Applied, r.Phase, r.Note, said,
 			toMicros(r.CreatedAt), toMicros(r.StartedAt), toMicros(r.FinishedAt),
 		})
 	}
 	err := t.upsert(ctx, table{name: "runs", columns: `org_id, id, connection_id, mode, state, requested_by, complete, held, totals, error,
-		fence, lease_holder, lease_until, cancel, approval, approver, pages, objects, applied, phase, created_at, started_at, finished_at`,
+		fence, lease_holder, lease_until, cancel, approval, approver, pages, objects, applied, phase, note, said, created_at,
+		started_at, finished_at`,
 		key: "id", keep: "org_id, created_at, fence, lease_holder, lease_until"}, out)
 	if err != nil {
 		return err
