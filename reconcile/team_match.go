@@ -36,7 +36,7 @@ func (r Rules) matchTeam(c *roster.TeamCandidate, there *roster.WantedTeam) matc
 	for _, set := range []struct {
 		rule  string
 		found []*roster.TeamMatch
-	}{{RuleExternalID, byExternalID}, {RuleExternalID, deleted}, {RuleDisplayName, byName}} {
+	}{{RuleExternalID, byExternalID}, {RuleExternalID, deleted}, {RuleDisplayName, r.oursByName(byName)}} {
 		switch len(set.found) {
 		case 0:
 			continue
@@ -52,6 +52,24 @@ func (r Rules) matchTeam(c *roster.TeamCandidate, there *roster.WantedTeam) matc
 			set.rule, strings.Join(names, ", "))}
 	}
 	return matchedTeam{}
+}
+
+// oursByName narrows several teams of one name to the one that this connection's own pushes made, where all others are
+// another connection's: both IdPs have a group "Engineering", and names may repeat.
+func (r Rules) oursByName(found []*roster.TeamMatch) []*roster.TeamMatch {
+	var ours []*roster.TeamMatch
+	for _, m := range found {
+		switch {
+		case m.Team.Source == roster.SourceLocal || m.Team.Connection == "":
+			return found
+		case m.Team.Connection == r.Connection:
+			ours = append(ours, m)
+		}
+	}
+	if len(ours) == 1 {
+		return ours
+	}
+	return found
 }
 
 // unlinkableTeam says why a match must not be linked; empty: it may.

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,94 +14,146 @@ import (
 
 const demoOrg = daemon.DefaultOrganisation
 
-// play is the story: push everything in, make a baseline, cause faults, show the plan, repair, and look again.
+// play is the story: push everything in, make a baseline, cause faults, show the plans, repair, and look again.
 func (s *show) play(ctx context.Context) (demoSummary, error) {
 	status, err := s.client.Status(ctx)
 	if err != nil {
 		return demoSummary{}, err
 	}
-	sum := demoSummary{Database: status.Database, Faults: []demoFault{}, Problems: []string{}, Found: map[string]int{}, Repaired: map[string]int{}}
+	sum := demoSummary{
+		Database: status.Database, Connections: s.names, Faults: []demoFault{}, Problems: []string{}, Found: map[string]int{}, Repaired: map[string]int{},
+	}
 	if err := s.provision(ctx); err != nil {
 		return sum, err
 	}
-	base, err := s.resync(ctx)
-	if err != nil {
+	s.say("2. Baseline run of each connection:")
+	for _, name := range s.names {
+		base, err := s.resync(ctx, name)
+		if err != nil {
+			return sum, err
+		}
+		s.say("     %-8s %s, everything read: %t, %d differences.", name, base.State, base.Complete, driftOf(base))
+		if base.State != "done" {
+			sum.Problems = append(sum.Problems, "the baseline run of "+name+" ended "+base.State)
+		}
+	}
+	if err := s.breakThings(ctx, &sum); err != nil {
 		return sum, err
 	}
-	s.say("2. Baseline run: %s, everything read: %t, %d differences.", base.State, base.Complete, driftOf(base))
-	if base.State != "done" {
-		sum.Problems = append(sum.Problems, "the baseline run ended "+base.State)
-	}
-	if sum.Faults, err = s.breakThings(ctx); err != nil {
+	if err := s.repair(ctx, &sum); err != nil {
 		return sum, err
 	}
-	s.say("3. Pushes went wrong:")
-	for _, f := range sum.Faults {
-		s.say("     %-52s %s", f.Fault, f.Subject)
-	}
-	plan, err := s.diff(ctx)
-	if err != nil {
+	if err := s.lookAgain(ctx, &sum); err != nil {
 		return sum, err
 	}
-	s.say("\n4. What a run would do about it:\n")
-	s.say("%s", strings.TrimRight(planOf(s.p, plan), "\n"))
-	sum.Found = plan.Totals
-	repaired, err := s.resync(ctx)
-	if err != nil {
-		return sum, err
-	}
-	s.say("\n5. Repair: %s, %d actions applied.", repaired.State, applied(repaired, sum.Repaired))
-	again, err := s.diff(ctx)
-	if err != nil {
-		return sum, err
-	}
-	sum.SecondPlan = driftOf(again)
-	s.say("6. The second plan has %d actions.", sum.SecondPlan)
-	sum.judge(plan, repaired)
 	if err := s.compare(ctx, &sum); err != nil {
 		return sum, err
 	}
 	sum.Seconds = time.Since(s.began).Round(time.Millisecond).Seconds()
-	sum.Passed = len(sum.Problems) == 0 && sum.SecondPlan == 0
+	sum.Passed = len(sum.Problems) == 0 && sum.SecondPlan == 0 && sum.Silent
 	return sum, nil
+}
+
+// provision makes a token for each connection and has each tenant's provisioning service push everybody in.
+func (s *show) provision(ctx context.Context) error {
+	s.say("1. The simulated tenants push:")
+	for i, name := range s.names {
+		token, err := s.client.CreateToken(ctx, demoOrg, client.NewToken{Name: name, Connection: name, Expires: "90d"})
+		if err != nil {
+			return err
+		}
+		first, err := s.idps[i].provision(ctx, s.daemon.LocalURL()+"/service/v1/scim/v2/", token.Token)
+		if err != nil {
+			return fmt.Errorf("the provisioning service of %s: %w", name, err)
+		}
+		if first.Failed > 0 {
+			return fmt.Errorf("the first provisioning cycle of %s failed for %d objects: %+v", name, first.Failed, first.Of(idpsim.Failed))
+		}
+		s.say("     %-8s %d objects in %d SCIM requests.", name, first.Created, first.Requests)
+	}
+	return nil
+}
+
+func (s *show) breakThings(ctx context.Context, sum *demoSummary) error {
+	s.say("3. Pushes go wrong:")
+	for i, name := range s.names {
+		faults, err := s.idps[i].breakThings(ctx)
+		if err != nil {
+			return fmt.Errorf("break the pushes of %s: %w", name, err)
+		}
+		for _, f := range faults {
+			f.Connection = name
+			s.say("     %-6s %-47s %s", name, f.Fault, f.Subject)
+			sum.Faults = append(sum.Faults, f)
+		}
+	}
+	return nil
+}
+
+// repair shows each connection's plan and has a run carry it out.
+func (s *show) repair(ctx context.Context, sum *demoSummary) error {
+	for _, name := range s.names {
+		planned, err := s.diff(ctx, name)
+		if err != nil {
+			return err
+		}
+		s.say("\n4. What a run of %s would do about it:\n", name)
+		s.say("%s", strings.TrimRight(planOf(s.p, planned), "\n"))
+		for kind, n := range planned.Totals {
+			sum.Found[kind] += n
+		}
+		repaired, err := s.resync(ctx, name)
+		if err != nil {
+			return err
+		}
+		s.say("\n5. Repair of %s: %s, %d actions applied.", name, repaired.State, applied(repaired, sum.Repaired))
+		sum.judge(name, planned, repaired)
+	}
+	return nil
+}
+
+// lookAgain makes second plans, which should be empty, and runs each connection once more, which should write nothing.
+func (s *show) lookAgain(ctx context.Context, sum *demoSummary) error {
+	s.say("")
+	for _, name := range s.names {
+		again, err := s.diff(ctx, name)
+		if err != nil {
+			return err
+		}
+		sum.SecondPlan += driftOf(again)
+		s.say("6. The second plan of %s has %d actions.", name, driftOf(again))
+	}
+	before, err := s.daemon.Digest(ctx, demoOrg)
+	if err != nil {
+		return err
+	}
+	for _, name := range s.names {
+		if _, err := s.resync(ctx, name); err != nil {
+			return err
+		}
+	}
+	after, err := s.daemon.Digest(ctx, demoOrg)
+	if err != nil {
+		return err
+	}
+	if sum.Silent = before == after; !sum.Silent {
+		sum.Problems = append(sum.Problems, "a run with nothing to do wrote members, teams, memberships, links or events")
+	}
+	return nil
 }
 
 func planOf(p *program, r client.Run) string { return plan{coloured: p.coloured() && !p.json}.text(r) }
 
-// provision makes a token and has the tenant's provisioning service push everybody in.
-func (s *show) provision(ctx context.Context) error {
-	token, err := s.client.CreateToken(ctx, demoOrg, client.NewToken{Name: "Entra ID", Expires: "90d"})
-	if err != nil {
-		return err
-	}
-	s.pusher, err = idpsim.NewPusher(s.tenant, idpsim.PushConfig{BaseURL: s.daemon.LocalURL() + "/service/v1/scim/v2/", Token: token.Token})
-	if err != nil {
-		return fmt.Errorf("start the provisioning service: %w", err)
-	}
-	if err := s.pusher.TestConnection(ctx); err != nil {
-		return fmt.Errorf("test connection: %w", err)
-	}
-	first, err := s.pusher.InitialCycle(ctx)
-	if err != nil {
-		return fmt.Errorf("the initial provisioning cycle: %w", err)
-	}
-	if first.Failed > 0 {
-		return fmt.Errorf("the initial provisioning cycle failed for %d objects: %+v", first.Failed, first.Of(idpsim.Failed))
-	}
-	s.say("1. The simulated Entra tenant pushed %d objects in %d SCIM requests.", first.Created, first.Requests)
-	return nil
-}
-
-func (s *show) resync(ctx context.Context) (client.Run, error) {
-	asked, err := s.client.Resync(ctx, demoOrg, client.AskResync{Connection: "entra"})
+func (s *show) resync(ctx context.Context, connection string) (client.Run, error) {
+	asked, err := s.client.Resync(ctx, demoOrg, client.AskResync{Connection: connection})
 	if err != nil {
 		return client.Run{}, err
 	}
 	return s.wait(ctx, asked.Runs[0])
 }
 
-func (s *show) diff(ctx context.Context) (client.Run, error) {
-	asked, err := s.client.Diff(ctx, demoOrg, client.AskDiff{Connection: "entra"})
+func (s *show) diff(ctx context.Context, connection string) (client.Run, error) {
+	asked, err := s.client.Diff(ctx, demoOrg, client.AskDiff{Connection: connection})
 	if err != nil {
 		return client.Run{}, err
 	}
@@ -131,9 +183,9 @@ func applied(r client.Run, into map[string]int) int {
 	return n
 }
 
-// judge holds the plan against the faults: each found under its right name, nothing else found, all repaired.
-func (sum *demoSummary) judge(plan, repaired client.Run) {
-	find := func(r client.Run, f demoFault) *client.Action {
+// judge holds a connection's plan against its faults: each found under its right name, nothing else found, all repaired.
+func (sum *demoSummary) judge(connection string, planned, repaired client.Run) {
+	find := func(r client.Run, f *demoFault) *client.Action {
 		for i := range r.Actions {
 			if r.Actions[i].Kind == f.Kind && r.Actions[i].Subject.Name == f.Subject && r.Actions[i].Action != "none" {
 				return &r.Actions[i]
@@ -141,27 +193,33 @@ func (sum *demoSummary) judge(plan, repaired client.Run) {
 		}
 		return nil
 	}
+	made := 0
 	for i := range sum.Faults {
 		f := &sum.Faults[i]
-		f.Found = find(plan, *f) != nil
-		if a := find(repaired, *f); a != nil {
+		if f.Connection != connection {
+			continue
+		}
+		made++
+		f.Found = find(planned, f) != nil
+		if a := find(repaired, f); a != nil {
 			f.Repaired = a.State == "applied"
 		}
 		if !f.Found || !f.Repaired {
-			sum.Problems = append(sum.Problems, fmt.Sprintf("%s: %s of %s found %t, repaired %t", f.Fault, f.Kind, f.Subject, f.Found, f.Repaired))
+			sum.Problems = append(sum.Problems, fmt.Sprintf("%s: %s: %s of %s found %t, repaired %t", connection, f.Fault, f.Kind, f.Subject, f.Found, f.Repaired))
 		}
 	}
-	if n := driftOf(plan); n != len(sum.Faults) {
-		sum.Problems = append(sum.Problems, fmt.Sprintf("%d faults were made, the plan has %d actions", len(sum.Faults), n))
+	if n := driftOf(planned); n != made {
+		sum.Problems = append(sum.Problems, fmt.Sprintf("%s: %d faults were made, the plan has %d actions", connection, made, n))
 	}
 	if repaired.State != "done" {
-		sum.Problems = append(sum.Problems, "the repairing run ended "+repaired.State)
+		sum.Problems = append(sum.Problems, "the repairing run of "+connection+" ended "+repaired.State)
 	}
 }
 
-// compare holds the members and teams here against the tenant's own account of who should be there.
+// compare holds the members and teams here against the tenants' own account of who should be there. Team names may repeat
+// between the two.
 func (s *show) compare(ctx context.Context, sum *demoSummary) error {
-	live, teams := map[string]bool{}, map[string][]string{}
+	live, teams := map[string]bool{}, map[string]int{}
 	for m, err := range s.client.Members(ctx, demoOrg, client.ListOptions{}) {
 		if err != nil {
 			return err
@@ -174,34 +232,36 @@ func (s *show) compare(ctx context.Context, sum *demoSummary) error {
 		if err != nil {
 			return err
 		}
-		sort.Strings(t.Members)
-		teams[t.DisplayName] = t.Members
+		sum.Teams++
+		teams[teamKey(t.DisplayName, t.Members)]++
 	}
-	sum.Members, sum.Teams = len(live), len(teams)
-	names := map[string]string{}
-	for _, p := range s.tenant.Desired() {
-		names[p.ObjectID] = p.UserPrincipalName
-		if !live[p.UserPrincipalName] {
-			sum.Problems = append(sum.Problems, p.UserPrincipalName+" is in scope there and not a member here")
+	sum.Members = len(live)
+	for _, idp := range s.idps {
+		people, groups := idp.desired()
+		for _, name := range people {
+			if !live[name] {
+				sum.Problems = append(sum.Problems, name+" is in scope there and not a member here")
+			}
+			delete(live, name)
 		}
-		delete(live, p.UserPrincipalName)
+		for name, members := range groups {
+			if teams[teamKey(name, members)]--; teams[teamKey(name, members)] < 0 {
+				sum.Problems = append(sum.Problems, fmt.Sprintf("no team %s here with the %d members that it has there", name, len(members)))
+			}
+		}
 	}
 	for name := range live {
 		sum.Problems = append(sum.Problems, name+" is a member here and not in scope there")
 	}
-	for _, t := range s.tenant.DesiredTeams() {
-		var want []string
-		for _, id := range t.Members {
-			want = append(want, names[id])
+	for key, n := range teams {
+		if n > 0 {
+			sum.Problems = append(sum.Problems, "team "+strings.SplitN(key, "\n", 2)[0]+" is here and not there, or has other members")
 		}
-		sort.Strings(want)
-		if strings.Join(teams[t.DisplayName], " ") != strings.Join(want, " ") {
-			sum.Problems = append(sum.Problems, fmt.Sprintf("team %s has %d members here, %d there", t.DisplayName, len(teams[t.DisplayName]), len(want)))
-		}
-		delete(teams, t.DisplayName)
-	}
-	for name := range teams {
-		sum.Problems = append(sum.Problems, "team "+name+" is here and not there")
 	}
 	return nil
+}
+
+// teamKey is a team with its members.
+func teamKey(name string, members []string) string {
+	return name + "\n" + strings.Join(slices.Sorted(slices.Values(members)), " ")
 }

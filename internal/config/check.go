@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,12 +144,46 @@ func holdsPassword(text string) bool {
 	return inUser || u.Query().Has("password")
 }
 
-func checkAdoptLocal(text string) (string, error) {
-	switch AdoptLocal(text) {
-	case AdoptNever, AdoptByEmail:
+// checkOktaURL refuses the admin console's host and a path, which Okta's own library refuses only when it is used.
+func checkOktaURL(text string) (string, error) {
+	const example = "https://acme.okta.com"
+	text, err := checkServiceURL(example)(text)
+	if err != nil {
+		return "", err
+	}
+	u, err := parseURL(text, example)
+	switch first, _, _ := strings.Cut(u.Hostname(), "."); {
+	case err != nil:
+		return "", err
+	case u.Path != "":
+		return "", fmt.Errorf("must be the org's address alone, without a path, such as %s", example)
+	case strings.HasSuffix(first, "-admin"):
+		return "", fmt.Errorf("is the admin console's address: take -admin out, such as %s", example)
+	}
+	return text, nil
+}
+
+// checkOktaID is for an id that stands in the path of requests.
+func checkOktaID(text string) (string, error) {
+	if !matches(`^[A-Za-z0-9_-]{1,64}$`, text) {
+		return "", fmt.Errorf("%q is not an id of Okta: it is letters and digits, such as 0oa1b2c3d4", text)
+	}
+	return text, nil
+}
+
+// oneOf takes one of some words.
+func oneOf(words ...string) func(string) (string, error) {
+	return func(text string) (string, error) {
+		if !slices.Contains(words, text) {
+			last := len(words) - 1
+			return "", fmt.Errorf("%q is not known: write %s or %s", text, strings.Join(words[:last], ", "), words[last])
+		}
 		return text, nil
 	}
-	return "", fmt.Errorf("%q is not known: write never or by_email", text)
+}
+
+func checkAdoptLocal(text string) (string, error) {
+	return oneOf(string(AdoptNever), string(AdoptByEmail))(text)
 }
 
 func checkSettle(text string) (string, error) {

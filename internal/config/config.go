@@ -66,10 +66,27 @@ type Entra struct {
 
 // Okta is how a connection of that kind reads Okta.
 type Okta struct {
-	OrgURL   string
+	OrgURL   string // without a trailing slash
 	AppID    string
 	APIToken Secret
+	// Teams says which groups become teams where Okta refuses the list of push mappings, Suspended what a suspended person
+	// is; see the constants.
+	Teams     string
+	Suspended string
 }
+
+// The values of Okta.Teams: no other way; the assigned groups; the teams that are linked already.
+const (
+	TeamsPush     = "push"
+	TeamsAssigned = "assigned"
+	TeamsLinked   = "linked"
+)
+
+// The values of Okta.Suspended: like a deactivated one; left as they are here.
+const (
+	SuspendedOff  = "off"
+	SuspendedKeep = "keep"
+)
 
 // AdoptLocal says what a pull does with a local member who has the same email.
 type AdoptLocal string

@@ -84,20 +84,30 @@ func TestSampleConnectionLoadsAndShowsDefaults(t *testing.T) {
 	// A setting that is commented out has "#" without one single space after it.
 	_, commented, _ := strings.Cut(configs.Sample, "#connections")
 	text := regexp.MustCompile(`(?m)^#(\S|  )`).ReplaceAllString("#connections"+commented, "$1")
-	got, err := config.Load(write(t, text), environment("ENTRA_CLIENT_SECRET", "hush\n"))
+	got, err := config.Load(write(t, text), environment("ENTRA_CLIENT_SECRET", "hush\n", "OKTA_API_TOKEN", "hush"))
 	if err != nil {
 		t.Fatalf("%v\nin\n%s", err, text)
 	}
-	want := config.Connection{
+	policy := config.Policy{AdoptLocal: config.AdoptNever, Settle: config.DefaultSettle}
+	want := []config.Connection{{
 		Organisation: "default", Name: "entra", Kind: config.KindEntra, Line: 2,
 		Entra: &config.Entra{
 			TenantID: zeroGUID, ClientID: zeroGUID, ClientSecret: "hush", ServicePrincipalID: zeroGUID,
 			GraphURL: config.DefaultGraphURL,
 		},
-		Policy: config.Policy{AdoptLocal: config.AdoptNever, Settle: config.DefaultSettle},
+		Policy: policy,
+	}, {
+		Organisation: "default", Name: "okta", Kind: config.KindOkta, Policy: policy,
+		Okta: &config.Okta{
+			OrgURL: "https://acme.okta.com", AppID: "0oa1b2c3d4", APIToken: "hush", Teams: config.TeamsPush, Suspended: config.SuspendedOff,
+		},
+	}}
+	for i := range got.Connections {
+		got.Connections[i].Line = 0
 	}
-	if len(got.Connections) != 1 || !reflect.DeepEqual(got.Connections[0], want) {
-		t.Errorf("got  %s\nwant %s", got.Redacted(), want.Name)
+	want[0].Line = 0
+	if !reflect.DeepEqual(got.Connections, want) {
+		t.Errorf("got  %s", got.Redacted())
 	}
 }
 
@@ -105,7 +115,7 @@ func TestSampleNamesEverySetting(t *testing.T) {
 	for _, key := range []string{
 		"listen", "public_url", "data_dir", "database_url", "connections", "organisation", "name", "kind", "entra",
 		"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token", "policy",
-		"adopt_local", "settle",
+		"adopt_local", "settle", "okta", "org_url", "app_id", "api_token", "teams", "suspended",
 	} {
 		if !regexp.MustCompile(`(?m)^[# -]*` + key + `:`).MatchString(configs.Sample) {
 			t.Errorf("the sample doesn't list %s", key)

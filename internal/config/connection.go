@@ -62,14 +62,14 @@ func (s *section) readKind(c *Connection) {
 	okta, hasOkta := s.get("okta")
 	kind, line, ok := s.text("kind")
 	if _, set := s.get("kind"); !set {
-		s.missing("kind", "entra (or scim, for push only)")
+		s.missing("kind", "entra or okta (or scim, for push only)")
 	}
 	if hasEntra {
 		c.Entra = readEntra(s.doc.section(entra.node, "the entra settings of "+s.name,
 			"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token"))
 	}
 	if hasOkta {
-		c.Okta = readOkta(s.doc.section(okta.node, "the okta settings of "+s.name, "org_url", "app_id", "api_token"))
+		c.Okta = readOkta(s.doc.section(okta.node, "the okta settings of "+s.name, "org_url", "app_id", "api_token", "teams", "suspended"))
 	}
 	if !ok {
 		return
@@ -81,10 +81,12 @@ func (s *section) readKind(c *Connection) {
 			s.missing("entra", "{ tenant_id: ..., client_id: ..., client_secret: ..., service_principal_id: ... }")
 		}
 	case KindOkta:
-		s.doc.problemf(line, "kind okta is not supported by this version yet")
+		if !hasOkta {
+			s.missing("okta", "{ org_url: ..., app_id: ..., api_token: ... }")
+		}
 	case KindSCIM:
 	default:
-		s.doc.problemf(line, "kind %q is not known: write entra, or scim for push only", kind)
+		s.doc.problemf(line, "kind %q is not known: write entra, okta, or scim for push only", kind)
 		return
 	}
 	if hasEntra && c.Kind != KindEntra {
@@ -125,16 +127,18 @@ func readEntra(s *section) *Entra {
 }
 
 func readOkta(s *section) *Okta {
-	o := &Okta{}
+	o := &Okta{Teams: TeamsPush, Suspended: SuspendedOff}
 	if s == nil {
 		return o
 	}
-	s.required("org_url", &o.OrgURL, "https://acme.okta.com", checkServiceURL("https://acme.okta.com"))
-	s.required("app_id", &o.AppID, "0oa1b2c3d4", checkAnything)
+	s.required("org_url", &o.OrgURL, "https://acme.okta.com", checkOktaURL)
+	s.required("app_id", &o.AppID, "0oa1b2c3d4", checkOktaID)
 	if _, ok := s.get("api_token"); !ok {
 		s.missing("api_token", "${env:OKTA_API_TOKEN}")
 	}
 	s.secret("api_token", "OKTA_API_TOKEN", &o.APIToken)
+	s.checked("teams", &o.Teams, oneOf(TeamsPush, TeamsAssigned, TeamsLinked))
+	s.checked("suspended", &o.Suspended, oneOf(SuspendedOff, SuspendedKeep))
 	return o
 }
 

@@ -31,8 +31,8 @@ func TestProblems(t *testing.T) {
 		"name, a number":        {"name: entra", "name: 12", `FILE:3: name must be text: put it in double quotes`},
 		"organisation missing":  {"organisation: default", "organisation:", "FILE:2: organisation is missing in the connection: write organisation: default"},
 		"kind missing":          {"    kind: entra\n", "", "FILE:2: kind is missing in connection entra: write kind: entra"},
-		"kind unknown":          {"kind: entra", "kind: ldap", `FILE:4: kind "ldap" is not known: write entra, or scim`},
-		"kind okta":             {"kind: entra", "kind: okta", "FILE:4: kind okta is not supported by this version yet"},
+		"kind unknown":          {"kind: entra", "kind: ldap", `FILE:4: kind "ldap" is not known: write entra, okta, or scim`},
+		"kind okta":             {"kind: entra", "kind: okta", "FILE:2: okta is missing in connection entra: write okta: { org_url: ..., app_id: ..., api_token: ... }"},
 		"settings of another":   {"kind: entra", "kind: scim", "FILE:5: entra settings belong to kind entra"},
 		"schedule":              {"    policy", "    schedule: { full: \"0 3 * * *\" }\n    policy", "FILE:11: schedules are not supported by this version yet: leave it out and runs are on demand"},
 		"plain http":            {"https://graph", "http://graph", "FILE:10: graph_url may be plain http on a loopback address only (127.0.0.1, ::1, localhost): write https://graph.microsoft.com"},
@@ -80,6 +80,35 @@ func TestProblems(t *testing.T) {
 			}
 			if strings.Contains(got, "hush") || strings.Contains(got, "literal") && !strings.Contains(tc.want, "literal") {
 				t.Errorf("the message repeats a secret: %s", got)
+			}
+		})
+	}
+}
+
+func TestProblemsOfOkta(t *testing.T) {
+	const settings = `connections:
+  - organisation: default
+    name: okta
+    kind: okta
+    okta:
+      org_url: https://acme.okta.com
+      app_id: 0oa1
+      api_token: ${env:SET}
+`
+	for name, tc := range map[string]struct{ old, new, want string }{
+		"console's address": {"acme.okta", "acme-admin.okta", "FILE:6: org_url is the admin console's address: take -admin out"},
+		"path":              {"okta.com", "okta.com/app", "FILE:6: org_url must be the org's address alone, without a path"},
+		"plain http":        {"https:", "http:", "FILE:6: org_url may be plain http on a loopback address only"},
+		"app_id":            {"0oa1", "0oa1/users", `FILE:7: app_id "0oa1/users" is not an id of Okta`},
+		"literal token":     {"${env:SET}", "literal", "FILE:8: api_token must not stand in the file itself: write api_token: ${env:OKTA_API_TOKEN}"},
+		"token missing":     {"      api_token: ${env:SET}\n", "", "FILE:6: api_token is missing"},
+		"teams":             {"0oa1", "0oa1\n      teams: all", `FILE:8: teams "all" is not known: write push, assigned or linked`},
+		"suspended":         {"0oa1", "0oa1\n      suspended: on", `FILE:8: suspended "on" is not known: write off or keep`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := problems(t, strings.Replace(settings, tc.old, tc.new, 1), environment("SET", "hush"))
+			if !strings.Contains(got, tc.want) {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
 	}

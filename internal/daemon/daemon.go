@@ -4,6 +4,8 @@ package daemon
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -169,6 +171,18 @@ func (d *Daemon) LocalURL() string { return "http://" + d.listener.Addr().String
 
 // SCIMBaseURL is what an IdP is given as its tenant URL.
 func (d *Daemon) SCIMBaseURL() string { return d.URL() + "/service/v1/scim/v2" }
+
+// Digest is a digest of every row of an organisation that a run could change. Two that are equal show that nothing was
+// written in between.
+func (d *Daemon) Digest(ctx context.Context, organisation string) (string, error) {
+	org, err := d.db.Organisation(ctx, organisation)
+	if err != nil {
+		return "", err
+	}
+	rows, err := d.db.Dump(ctx, org.ID)
+	sum := sha256.Sum256([]byte(rows))
+	return hex.EncodeToString(sum[:]), err
+}
 
 // Run serves until the context ends, then drains: open requests finish, a run in progress stops at a safe point and is
 // redone later.

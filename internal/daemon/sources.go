@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/rosterd/rosterd/connectors/entra"
+	"github.com/rosterd/rosterd/connectors/okta"
 	"github.com/rosterd/rosterd/internal/config"
 	"github.com/rosterd/rosterd/internal/mapping"
 	"github.com/rosterd/rosterd/internal/roster"
@@ -143,9 +144,20 @@ func (d *Daemon) open(e *config.Connection) (*syncer.Source, roster.ConnectionSy
 		sync.Target = "tenant " + e.Entra.TenantID + ", service principal " + e.Entra.ServicePrincipalID
 		sync.Settings, sync.Managed = m.Fingerprint(), m.Managed()
 		return &syncer.Source{Reader: reader, Mapping: m, Evidence: "graph"}, sync, nil
+	case roster.KindOkta:
+		m := mapping.Okta()
+		reader, err := okta.Open(okta.Config{
+			OrgURL: e.Okta.OrgURL, AppID: e.Okta.AppID, APIToken: e.Okta.APIToken.Reveal(), Teams: e.Okta.Teams, Suspended: e.Okta.Suspended,
+		}, &http.Client{Transport: d.opts.Transport}, d.log.With("part", "okta", "connection", e.Name))
+		if err != nil {
+			return nil, sync, err
+		}
+		sync.Target = "org " + e.Okta.OrgURL + ", application " + e.Okta.AppID
+		sync.Settings, sync.Managed = m.Fingerprint(), m.Managed()
+		return &syncer.Source{Reader: reader, Mapping: m, Evidence: "okta"}, sync, nil
 	case roster.KindSCIM:
 		sync.Target = "push only"
 		return nil, sync, nil
 	}
-	return nil, sync, fmt.Errorf("kind %s is not supported by this version yet", e.Kind)
+	return nil, sync, fmt.Errorf("kind %s is not known", e.Kind)
 }

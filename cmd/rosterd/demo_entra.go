@@ -5,9 +5,61 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/rosterd/rosterd/internal/config"
 	"github.com/rosterd/rosterd/internal/idpsim"
 )
+
+// entraDemo is the simulated Entra tenant with its provisioning service.
+type entraDemo struct {
+	tenant *idpsim.Tenant
+	pusher *idpsim.Pusher
+}
+
+func newEntraDemo(o demoOptions) *entraDemo {
+	return &entraDemo{tenant: idpsim.New(idpsim.Config{Seed: o.seed, Members: o.members, Groups: o.groups, AccessToken: "demo"})}
+}
+
+func (s *entraDemo) listen() (*idpsim.Server, error) { return s.tenant.Listen("127.0.0.1:0") }
+
+func (s *entraDemo) connection(url string) config.Connection {
+	return config.Connection{Name: "entra", Kind: config.KindEntra, Entra: &config.Entra{
+		TenantID: s.tenant.TenantID(), ServicePrincipalID: s.tenant.ServicePrincipalID(), GraphURL: url, AccessToken: "demo",
+	}}
+}
+
+func (s *entraDemo) provision(ctx context.Context, baseURL, token string) (idpsim.Summary, error) {
+	var err error
+	if s.pusher, err = idpsim.NewPusher(s.tenant, idpsim.PushConfig{BaseURL: baseURL, Token: token}); err != nil {
+		return idpsim.Summary{}, err
+	}
+	if err := s.pusher.TestConnection(ctx); err != nil {
+		return idpsim.Summary{}, err
+	}
+	return s.pusher.InitialCycle(ctx)
+}
+
+func (s *entraDemo) desired() (people []string, teams map[string][]string) {
+	names, teams := map[string]string{}, map[string][]string{}
+	for _, p := range s.tenant.Desired() {
+		names[p.ObjectID] = p.UserPrincipalName
+		people = append(people, p.UserPrincipalName)
+	}
+	for _, t := range s.tenant.DesiredTeams() {
+		teams[t.DisplayName] = named(names, t.Members)
+	}
+	return people, teams
+}
+
+// named are the userNames of some people.
+func named(names map[string]string, ids []string) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = names[id]
+	}
+	return out
+}
 
 // cast are the people and groups of the tenant to whom the faults happen, each to one only.
 type cast struct {
@@ -16,7 +68,7 @@ type cast struct {
 	direct []idpsim.Person // in scope by their own assignment alone
 }
 
-func (s *show) cast() (*cast, error) {
+func (s *entraDemo) cast() (*cast, error) {
 	c := &cast{teams: s.tenant.DesiredTeams()}
 	for _, p := range s.tenant.Desired() {
 		if scope := s.tenant.Scope(p.ObjectID); len(scope) == 1 && scope[0] == p.ObjectID {
@@ -47,7 +99,7 @@ func (c *cast) outsider(t idpsim.Team) idpsim.Person {
 }
 
 // insider takes somebody who is in the team, and in another one, so that leaving it leaves them in scope.
-func (s *show) insider(c *cast, t idpsim.Team) idpsim.Person {
+func (s *entraDemo) insider(c *cast, t idpsim.Team) idpsim.Person {
 	i := slices.IndexFunc(c.people, func(p idpsim.Person) bool {
 		return slices.Contains(t.Members, p.ObjectID) && len(s.tenant.Scope(p.ObjectID)) > 1
 	})
@@ -57,7 +109,7 @@ func (s *show) insider(c *cast, t idpsim.Team) idpsim.Person {
 }
 
 // breakThings makes pushes go missing, each in the way that it is known to happen, and returns what should be found.
-func (s *show) breakThings(ctx context.Context) ([]demoFault, error) {
+func (s *entraDemo) breakThings(ctx context.Context) ([]demoFault, error) {
 	c, err := s.cast()
 	if err != nil {
 		return nil, err
@@ -72,7 +124,7 @@ func (s *show) breakThings(ctx context.Context) ([]demoFault, error) {
 	}
 
 	// A create, a deprovisioning, a membership and a rename that were sent and never arrived.
-	joiner, err := s.tenant.AddUser(idpsim.User{UserPrincipalName: "new.joiner@" + domain(c.people[0]), DisplayName: "New Joiner", GivenName: "New", Surname: "Joiner"})
+	joiner, err := s.tenant.AddUser(idpsim.User{UserPrincipalName: "new.joiner@" + domain(c.people[0].UserPrincipalName), DisplayName: "New Joiner", GivenName: "New", Surname: "Joiner"})
 	if err != nil {
 		return nil, err
 	}
@@ -103,9 +155,9 @@ func (s *show) breakThings(ctx context.Context) ([]demoFault, error) {
 }
 
 // quarantine puts the provisioning job where it sends nothing, while the directory goes on changing.
-func (s *show) quarantine(c *cast, found func(fault, kind, subject string), cycle func() error) error {
+func (s *entraDemo) quarantine(c *cast, found func(fault, kind, subject string), cycle func() error) error {
 	s.pusher.Quarantine(idpsim.QuarantineException)
-	late, err := s.tenant.AddUser(idpsim.User{UserPrincipalName: "late.joiner@" + domain(c.people[0]), DisplayName: "Late Joiner"})
+	late, err := s.tenant.AddUser(idpsim.User{UserPrincipalName: "late.joiner@" + domain(c.people[0].UserPrincipalName), DisplayName: "Late Joiner"})
 	if err != nil {
 		return err
 	}
@@ -125,11 +177,11 @@ func (s *show) quarantine(c *cast, found func(fault, kind, subject string), cycl
 	return nil
 }
 
-func domain(p idpsim.Person) string {
-	for i := range p.UserPrincipalName {
-		if p.UserPrincipalName[i] == '@' {
-			return p.UserPrincipalName[i+1:]
-		}
+// domain is what follows the @ of a userName.
+func domain(userName string) string {
+	_, after, found := strings.Cut(userName, "@")
+	if !found {
+		return "example.com"
 	}
-	return "example.com"
+	return after
 }
