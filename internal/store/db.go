@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,10 +60,11 @@ func openPostgres(ctx context.Context, databaseURL string, log *slog.Logger) (*D
 		q.Set("binary_parameters", "yes")
 	}
 	u.RawQuery = q.Encode()
-	pool, err := sqlx.Open("postgres", u.String())
+	connector, err := newPostgresConnector(u.String())
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL at %s: %w", u.Host, redactURL(err))
 	}
+	pool := sqlx.NewDb(sql.OpenDB(connector), "postgres")
 	pool.SetMaxOpenConns(32)
 	pool.SetMaxIdleConns(16)
 	db := &DB{write: pool, read: pool, dialect: postgres, log: log, url: u.String()}
