@@ -13,6 +13,7 @@ import (
 
 // Run runs the suite against the tenants that start makes.
 func Run(t *testing.T, start Factory) {
+	RunDeltas(t, start)
 	for name, test := range map[string]func(*testing.T, Factory){
 		"full pull":          testPull,
 		"pull of few people": testPullOfFew,

@@ -84,6 +84,9 @@ type Attributes struct{ UserName, Email, GroupName string }
 type Lists struct {
 	OneOfPeople bool // the assignments are the list of users: what breaks one breaks the other
 	Teams       bool // the groups that mean to become teams are a list of their own
+	// Repeats: a delta may say again what changed before its cursor. The suite then doesn't ask for silence about what did
+	// not change.
+	Repeats bool
 }
 
 // same reports whether two kinds are one list.

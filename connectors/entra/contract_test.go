@@ -21,34 +21,55 @@ func TestContract(t *testing.T) {
 // tenant is a simulated Entra tenant, as the suite wants it.
 type tenant struct {
 	*idpsim.Tenant
-	url string
-	ids map[string]string
+	url     string
+	ids     map[string]string
+	repeats bool
 }
+
+var _ connectortest.Changing = (*tenant)(nil)
 
 func startTenant(t *testing.T, d connectortest.Directory) connectortest.Tenant {
 	t.Helper()
-	s := &tenant{Tenant: idpsim.New(idpsim.Config{Seed: 1, Outsiders: -1, Disabled: -1}), ids: map[string]string{}}
+	return startRepeating(t, d, 0)
+}
+
+// startRepeating starts a tenant whose deltas say the last changes before their cursor again.
+func startRepeating(t *testing.T, d connectortest.Directory, replays int) *tenant {
+	t.Helper()
+	s := &tenant{repeats: replays > 0, ids: map[string]string{}, Tenant: idpsim.New(idpsim.Config{
+		Seed: 1, Outsiders: -1, Disabled: -1, PageSize: connectortest.PageSize, DeltaReplays: replays,
+	})}
 	for _, p := range d.People {
-		u, err := s.AddUser(idpsim.User{UserPrincipalName: p.UserName, Mail: p.Email, Disabled: p.Disabled})
-		must(t, err)
-		s.ids[p.UserName] = u.ObjectID
-		if p.Assigned {
-			must(t, s.Assign(u.ObjectID))
-		}
+		s.addPerson(t, p)
 	}
 	for _, g := range d.Groups {
-		added, err := s.AddGroup(idpsim.Group{DisplayName: g.Name})
-		must(t, err)
-		s.ids[g.Name] = added.ObjectID
-		for _, m := range g.Members {
-			must(t, s.AddToGroup(added.ObjectID, s.ids[m]))
-		}
-		if g.Assigned {
-			must(t, s.Assign(added.ObjectID))
-		}
+		s.addGroup(t, g)
 	}
 	s.url = serve(t, s.Tenant)
 	return s
+}
+
+func (s *tenant) addPerson(t *testing.T, p connectortest.Person) {
+	t.Helper()
+	u, err := s.AddUser(idpsim.User{UserPrincipalName: p.UserName, Mail: p.Email, Disabled: p.Disabled})
+	must(t, err)
+	s.ids[p.UserName] = u.ObjectID
+	if p.Assigned {
+		must(t, s.Assign(u.ObjectID))
+	}
+}
+
+func (s *tenant) addGroup(t *testing.T, g connectortest.Group) {
+	t.Helper()
+	added, err := s.AddGroup(idpsim.Group{DisplayName: g.Name})
+	must(t, err)
+	s.ids[g.Name] = added.ObjectID
+	for _, m := range g.Members {
+		must(t, s.AddToGroup(added.ObjectID, s.ids[m]))
+	}
+	if g.Assigned {
+		must(t, s.Assign(added.ObjectID))
+	}
 }
 
 // serve gives the handler an address for the time of the test.
@@ -94,17 +115,20 @@ func (s *tenant) Delete(t *testing.T, userName string) {
 }
 
 func (s *tenant) Fail(f connectortest.Failure) {
-	fault := idpsim.Fault{Method: http.MethodGet, Skip: f.Page - 1, Count: f.Times, Status: f.Status}
 	switch f.Kind {
-	case connectors.Teams:
-		return // are among the assignments
+	case connectors.Teams: // are among the assignments
 	case connectors.Assignments:
-		fault.Path = "/servicePrincipals/*/appRoleAssignedTo"
+		s.fail("/servicePrincipals/*/appRoleAssignedTo", f)
 	case connectors.Members:
-		fault.Path = "/groups/" + s.ids[f.Group] + "/members"
+		s.fail("/groups/"+s.ids[f.Group]+"/members", f)
 	case connectors.Users:
-		fault.Path = "/users"
+		s.fail("/users", f)
 	}
+}
+
+// fail makes requests for a path fail.
+func (s *tenant) fail(path string, f connectortest.Failure) {
+	fault := idpsim.Fault{Method: http.MethodGet, Path: path, Skip: f.Page - 1, Count: f.Times, Status: f.Status}
 	if f.RetryAfter > 0 {
 		fault.RetryAfter = strconv.FormatFloat(f.RetryAfter.Seconds(), 'f', -1, 64)
 	}
@@ -116,7 +140,7 @@ func (s *tenant) Attributes() connectortest.Attributes {
 }
 
 // Lists says that a group is assigned as a person is, and that attributes are read apart.
-func (s *tenant) Lists() connectortest.Lists { return connectortest.Lists{} }
+func (s *tenant) Lists() connectortest.Lists { return connectortest.Lists{Repeats: s.repeats} }
 
 // smallPages is a transport that lowers $top to the suite's page size, as Graph may.
 type smallPages struct{}

@@ -48,9 +48,11 @@ type Connector struct {
 }
 
 var (
-	_ connectors.Reader    = (*Connector)(nil)
-	_ connectors.OneReader = (*Connector)(nil)
-	_ connectors.Tester    = (*Connector)(nil)
+	_ connectors.Reader       = (*Connector)(nil)
+	_ connectors.OneReader    = (*Connector)(nil)
+	_ connectors.GroupsReader = (*Connector)(nil)
+	_ connectors.DeltaReader  = (*Connector)(nil)
+	_ connectors.Tester       = (*Connector)(nil)
 )
 
 // Open returns a connector. It checks the configuration and sends nothing. Requests go through hc's transport (nil: a

@@ -19,6 +19,7 @@ import (
 const (
 	checkCredentials = "Check the connection's credentials: tenant_id, client_id and client_secret with its expiry date (or access_token)."
 	checkNetwork     = "Check graph_url, DNS, proxy and firewall."
+	fullRun          = "A full run reads everything and begins a new cursor."
 )
 
 // ask describes a request, for the words of its errors.
@@ -26,6 +27,7 @@ type ask struct {
 	what    string // what was asked for, as in "Graph refused to give WHAT"
 	grant   string // the application permission it needs
 	missing string // what to do about a 404, where that is a mistake of configuration
+	cursor  bool   // it goes on from a delta link, which expires
 }
 
 // call runs one SDK call and turns what comes back into a value or a connectors.Error. A panic inside the SDK is an
@@ -90,6 +92,9 @@ func explain(a ask, err error) error {
 func explainStatus(a ask, status int, headers *abs.ResponseHeaders, code, message string) error {
 	e := &connectors.Error{Status: status, Message: fmt.Sprintf("Graph refused to give %s (%s)", a.what, reason(status, code, message))}
 	switch {
+	case a.cursor && expired(status, code):
+		e.Fault, e.Fix = connectors.LostCursor, fullRun
+		e.Message = fmt.Sprintf("Graph does not take the cursor for %s any more (%s)", a.what, reason(status, code, message))
 	case status == http.StatusUnauthorized:
 		e.Fault, e.Fix = connectors.BadCredentials, checkCredentials
 		e.Message = fmt.Sprintf("Graph did not accept the credentials (%s)", reason(status, code, ""))
@@ -108,6 +113,12 @@ func explainStatus(a ask, status int, headers *abs.ResponseHeaders, code, messag
 		e.Fault = connectors.Broken
 	}
 	return e
+}
+
+// expired reports whether an answer says that a delta link is too old (Graph documentation, "Use delta query to track
+// changes in Microsoft Graph data", "Duration of change tracking tokens").
+func expired(status int, code string) bool {
+	return status == http.StatusGone || strings.EqualFold(code, "syncStateNotFound") || strings.EqualFold(code, "resyncRequired")
 }
 
 func grantFix(permissions ...string) string {

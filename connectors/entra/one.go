@@ -68,6 +68,49 @@ func (c *Connector) Team(ctx context.Context, id string) (connectors.Team, error
 	return connectors.Team{Group: &g, InScope: why != ""}, nil
 }
 
+// grant is one assignment to the application that a person has: their own, or that of a group.
+type grant struct{ group, name string }
+
+// grants lists the assignments that a person has, by themselves or as a direct member of a group.
+func (c *Connector) grants(ctx context.Context, stamp func(context.Context) (connectors.Stamp, error), userID string) ([]grant, error) {
+	var found []grant
+	err := connectors.Walk(ctx, stamp, c.userAssignments(userID), func(_ connectors.Stamp, items []models.AppRoleAssignmentable) error {
+		for _, item := range items {
+			to, principal := item.GetResourceId(), item.GetPrincipalId()
+			if to == nil || *to != c.sp || principal == nil {
+				continue
+			}
+			switch text(item.GetPrincipalType()) {
+			case "User":
+				found = append(found, grant{})
+			case "Group":
+				found = append(found, grant{principal.String(), text(item.GetPrincipalDisplayName())})
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// GroupsOf reads which groups that are assigned to this application hold a user directly; of others Graph's list of a
+// user's assignments says nothing. It needs Directory.Read.All.
+func (c *Connector) GroupsOf(ctx context.Context, id string) ([]string, error) {
+	if _, err := parseID(id); err != nil {
+		return nil, err
+	}
+	granted, err := c.grants(c.budgeted(ctx), connectors.Unstamped, id)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, g := range granted {
+		if g.group != "" {
+			ids = append(ids, g.group)
+		}
+	}
+	return distinct(ids), nil
+}
+
 // assigned reads an object's assignments and says why it is in scope, or "". One made directly is named before one
 // through a group.
 func (c *Connector) assigned(ctx context.Context, read connectors.Fetch[models.AppRoleAssignmentable]) (why string, err error) {

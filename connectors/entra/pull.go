@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ type pull struct {
 	scope *scope
 	// groups are the assigned ones in the order in which they came.
 	groups []assignedGroup
+	// assigned and listed, when not nil, take each page of the assignments, and of a group's members.
+	assigned func(at connectors.Stamp, users, groups []string) error
+	listed   func(people []uuid.UUID) error
 }
 
 type assignedGroup struct{ id, name string }
@@ -76,8 +80,9 @@ func (p *pull) run(ctx context.Context) error {
 func (p *pull) readAssignments(ctx context.Context, l *connectors.List) (broke, err error) {
 	seen := map[uuid.UUID]bool{}
 	pages := 0
-	err = connectors.Walk(ctx, p.Stamps(l), p.c.assignedTo(pageSize), func(_ connectors.Stamp, items []models.AppRoleAssignmentable) error {
+	err = connectors.Walk(ctx, p.Stamps(l), p.c.assignedTo(pageSize), func(at connectors.Stamp, items []models.AppRoleAssignmentable) error {
 		pages++
+		var users, groups []string
 		for _, item := range items {
 			id := item.GetPrincipalId()
 			if id == nil {
@@ -86,7 +91,9 @@ func (p *pull) readAssignments(ctx context.Context, l *connectors.List) (broke, 
 			switch text(item.GetPrincipalType()) {
 			case "User":
 				p.scope.add(*id, direct)
+				users = append(users, id.String())
 			case "Group":
+				groups = append(groups, id.String())
 				if !seen[*id] {
 					p.groups = append(p.groups, assignedGroup{id.String(), text(item.GetPrincipalDisplayName())})
 				}
@@ -98,7 +105,10 @@ func (p *pull) readAssignments(ctx context.Context, l *connectors.List) (broke, 
 			}
 			seen[*id] = true
 		}
-		return nil
+		if p.assigned == nil {
+			return nil
+		}
+		return p.assigned(at, users, groups)
 	})
 	if err == nil {
 		return nil, nil
@@ -117,15 +127,7 @@ func (p *pull) readGroup(ctx context.Context, g assignedGroup) (unread, err erro
 	if p.GaveUp != nil {
 		return p.GaveUp, p.End(ctx, l, p.GaveUp)
 	}
-	at, err := p.Stamp(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := p.c.getGroup(ctx, g.id)
-	var converted connectors.Group
-	if err == nil {
-		converted, err = group(found)
-	}
+	found, err := p.handGroup(ctx, l)
 	switch {
 	case err != nil && p.Stops(ctx, err):
 		return nil, err
@@ -136,15 +138,30 @@ func (p *pull) readGroup(ctx context.Context, g assignedGroup) (unread, err erro
 		p.Lost(err)
 		return err, p.End(ctx, l, err)
 	}
+	return nil, p.Finish(ctx, l, p.readMembers(ctx, found, l))
+}
+
+// handGroup reads the attributes of a list's group, names the list by them, and hands them on.
+func (p *pull) handGroup(ctx context.Context, l *connectors.List) (models.Groupable, error) {
+	at, err := p.Stamp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.c.getGroup(ctx, l.ID)
+	if err != nil {
+		return nil, err
+	}
+	converted, err := group(found)
+	if err != nil {
+		return nil, err
+	}
 	if name := text(found.GetDisplayName()); name != "" {
 		l.Name = name
 	}
-	if err := p.Sink.Groups(ctx, at, []connectors.Group{converted}); err != nil {
-		return nil, connectors.Halt(err)
-	}
-	return nil, p.readMembers(ctx, found, l)
+	return found, connectors.Halt(p.Sink.Groups(ctx, at, []connectors.Group{converted}))
 }
 
+// readMembers reads a group's direct members. Its error is why the list is not whole.
 func (p *pull) readMembers(ctx context.Context, g models.Groupable, l *connectors.List) error {
 	why := p.scope.through(l.Name)
 	err := connectors.Walk(ctx, p.Stamps(l), p.c.listMembers(l.ID, pageSize), func(at connectors.Stamp, items []models.Userable) error {
@@ -162,12 +179,15 @@ func (p *pull) readMembers(ctx context.Context, g models.Groupable, l *connector
 		if err := p.Sink.Members(ctx, at, l.ID, ids); err != nil {
 			return connectors.Halt(err)
 		}
-		return nil
+		if p.listed == nil {
+			return nil
+		}
+		return p.listed(people)
 	})
 	if err == nil && l.Count == 0 && hidden(g) {
 		err = hiddenMembers(l.Name)
 	}
-	return p.Finish(ctx, l, err)
+	return err
 }
 
 // membersOf returns a page's object ids, as text and parsed.
@@ -201,7 +221,7 @@ func (p *pull) readUsers(ctx context.Context) error {
 		}
 		return p.Finish(ctx, l, broke)
 	}
-	broke, err := p.readUsersBy(ctx, l, p.byID())
+	broke, err := p.readUsersBy(ctx, l, p.c.byID(slices.Collect(maps.Keys(p.scope.people))))
 	if refused := new(connectors.Error); errors.As(broke, &refused) && refused.Status == http.StatusBadRequest {
 		broke, err = p.readUsersBy(ctx, l, everyone) // a Graph that doesn't take "in" still has the whole list
 	}
@@ -227,15 +247,16 @@ func (p *pull) readUsersBy(ctx context.Context, l *connectors.List, reads []conn
 	return nil, nil
 }
 
-func (p *pull) byID() []connectors.Fetch[models.Userable] {
+// byID returns the reads of some people's attributes.
+func (c *Connector) byID(people []uuid.UUID) []connectors.Fetch[models.Userable] {
 	var reads []connectors.Fetch[models.Userable]
-	ids := make([]string, 0, len(p.scope.people))
-	for id := range p.scope.people {
+	ids := make([]string, 0, len(people))
+	for _, id := range people {
 		ids = append(ids, "'"+id.String()+"'")
 	}
 	slices.Sort(ids)
 	for chunk := range slices.Chunk(ids, idsPerCall) {
-		reads = append(reads, p.c.listUsers("id in ("+strings.Join(chunk, ",")+")", int32(idsPerCall)))
+		reads = append(reads, c.listUsers("id in ("+strings.Join(chunk, ",")+")", int32(idsPerCall)))
 	}
 	return reads
 }

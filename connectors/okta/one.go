@@ -141,6 +141,28 @@ func (c *Connector) GroupMembers(ctx context.Context, groupID string) ([]string,
 	return slices.Compact(all), nil
 }
 
+// GroupsOf reads the object ids of all groups that hold a person directly.
+func (c *Connector) GroupsOf(ctx context.Context, id string) ([]string, error) {
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
+	var ids distinct
+	err := connectors.Walk(c.budgeted(ctx), connectors.Unstamped, c.groupsOf(id), func(_ connectors.Stamp, items []*sdk.Group) error {
+		for _, g := range items {
+			if !validID(g.Id) {
+				return noID()
+			}
+			ids.add(g.Id)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(ids.all)
+	return ids.all, nil
+}
+
 // FindUsers looks for people by userName and by email: among the application's users, and where none of them has it, among
 // the org's by login and email. The org's search may lag behind.
 func (c *Connector) FindUsers(ctx context.Context, userName, email string) ([]connectors.User, error) {

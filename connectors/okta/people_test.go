@@ -1,8 +1,11 @@
 package okta_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/rosterd/rosterd/connectors/connectortest"
@@ -56,6 +59,23 @@ func TestStatuses(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestUnknownStatusIsTold: who is kept because of a status that isn't known is named in the log, once for each status.
+func TestUnknownStatusIsTold(t *testing.T) {
+	t.Parallel()
+	_, f := newFake(t, map[string]http.HandlerFunc{appUsers: list(
+		appUser(1, "HIBERNATED", "ACTIVE"), appUser(2, "HIBERNATED", "ACTIVE"), appUser(3, "DEPROVISIONED", "HIBERNATED"),
+		appUser(4, "SUSPENDED", "ACTIVE"), active(5),
+	)})
+	var told bytes.Buffer
+	cfg := okta.Config{OrgURL: orgURL, AppID: appID, APIToken: fakeToken, Suspended: okta.SuspendedKeep}
+	c, err := okta.Open(cfg, &http.Client{Transport: f}, slog.New(slog.NewTextHandler(&told, nil)))
+	must(t, err)
+	must(t, c.Pull(t.Context(), &connectortest.Recorder{}))
+	if lines := strings.Count(told.String(), "\n"); lines != 1 || !strings.Contains(told.String(), "HIBERNATED") || !strings.Contains(told.String(), id("00u", 1)) {
+		t.Errorf("the log holds %d lines: %s", lines, &told)
 	}
 }
 

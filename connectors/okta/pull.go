@@ -15,6 +15,10 @@ import (
 type pull struct {
 	connectors.Reading
 	c *Connector
+	// listed takes the groups that each page of the list of teams names, when not nil.
+	listed func(at connectors.Stamp, groups []string) error
+	// strange are statuses that this version doesn't know, each told once.
+	strange map[string]bool
 }
 
 // errGone is why the members of a group that is pushed, but that Okta answers 404 for, are not taken as none.
@@ -58,23 +62,7 @@ func (p *pull) run(ctx context.Context) error {
 // readUsers hands on the application's users. An error of the first request ends the pull: nothing was read.
 func (p *pull) readUsers(ctx context.Context) error {
 	l := connectors.NewList(connectors.Assignments, "", "users of the application")
-	pages := 0
-	err := connectors.Walk(ctx, p.Stamps(l), p.c.appUsers("", appUserLimit), func(at connectors.Stamp, items []*sdk.AppUser) error {
-		pages++
-		users := make([]connectors.User, 0, len(items))
-		for _, item := range items {
-			u, err := p.c.userOfApp(item)
-			if err != nil {
-				return err
-			}
-			users = append(users, u)
-		}
-		if len(users) == 0 {
-			return nil
-		}
-		l.Count += len(users)
-		return connectors.Halt(p.Sink.Users(ctx, at, users))
-	})
+	pages, err := p.walkUsers(ctx, l, p.Sink.Users)
 	if err != nil && pages == 0 {
 		return err
 	}
@@ -83,6 +71,45 @@ func (p *pull) readUsers(ctx context.Context) error {
 	}
 	l.Kind = connectors.Users
 	return p.End(ctx, l, err)
+}
+
+// walkUsers hands each page of the application's users to a method of the sink, and returns how many pages there were.
+func (p *pull) walkUsers(
+	ctx context.Context, l *connectors.List, each func(context.Context, connectors.Stamp, []connectors.User) error,
+) (pages int, err error) {
+	err = connectors.Walk(ctx, p.Stamps(l), p.c.appUsers("", appUserLimit), func(at connectors.Stamp, items []*sdk.AppUser) error {
+		pages++
+		users := make([]connectors.User, 0, len(items))
+		for _, item := range items {
+			u, err := p.c.userOfApp(item)
+			if err != nil {
+				return err
+			}
+			p.tellStrange(ctx, &u)
+			users = append(users, u)
+		}
+		if len(users) == 0 {
+			return nil
+		}
+		l.Count += len(users)
+		return connectors.Halt(each(ctx, at, users))
+	})
+	return pages, err
+}
+
+// tellStrange logs a status that isn't known: who has it is left as they are, and nobody would ask why.
+func (p *pull) tellStrange(ctx context.Context, u *connectors.User) {
+	user, app := u.Attributes[attrUserStatus], u.Attributes[attrAppUserStatus]
+	pair := user + " " + app
+	if max(userStanding(user), appUserStanding(app)) != unknown || p.strange[pair] {
+		return
+	}
+	if p.strange == nil {
+		p.strange = map[string]bool{}
+	}
+	p.strange[pair] = true
+	p.Log.WarnContext(ctx, "Okta gives a status that is not known: who has it stays as they are", slog.String("user", u.ObjectID),
+		slog.String("user_status", user), slog.String("application_user_status", app))
 }
 
 // readTeams finds out which groups mean to become teams, each once. The first error returned is why that list isn't
@@ -126,7 +153,8 @@ func refuses(e *connectors.Error) bool {
 // pushed reads the groups with a push mapping that is on, up to where the list broke off.
 func (p *pull) pushed(ctx context.Context, l *connectors.List) ([]string, error) {
 	var ids distinct
-	err := connectors.Walk(ctx, p.Stamps(l), p.c.pushMappings("", pageLimit), func(_ connectors.Stamp, items []*pushMapping) error {
+	err := connectors.Walk(ctx, p.Stamps(l), p.c.pushMappings("", pageLimit), func(at connectors.Stamp, items []*pushMapping) error {
+		before := len(ids.all)
 		for _, m := range items {
 			switch pushes, err := m.pushes(); {
 			case err != nil:
@@ -135,9 +163,16 @@ func (p *pull) pushed(ctx context.Context, l *connectors.List) ([]string, error)
 				ids.add(m.SourceGroupID)
 			}
 		}
-		return nil
+		return p.announce(at, ids.all[before:])
 	})
 	return ids.all, err
+}
+
+func (p *pull) announce(at connectors.Stamp, groups []string) error {
+	if p.listed == nil || len(groups) == 0 {
+		return nil
+	}
+	return connectors.Halt(p.listed(at, groups))
 }
 
 // pushes reports whether a mapping makes its group a team. One in ERROR does: its last push failed, which is what a run is
@@ -162,14 +197,15 @@ func (m *pushMapping) pushes() (bool, error) {
 // assigned reads the groups assigned to the application, up to where the list broke off.
 func (p *pull) assigned(ctx context.Context, l *connectors.List) ([]string, error) {
 	var ids distinct
-	err := connectors.Walk(ctx, p.Stamps(l), p.c.appGroups(), func(_ connectors.Stamp, items []*sdk.ApplicationGroupAssignment) error {
+	err := connectors.Walk(ctx, p.Stamps(l), p.c.appGroups(), func(at connectors.Stamp, items []*sdk.ApplicationGroupAssignment) error {
+		before := len(ids.all)
 		for _, g := range items {
 			if !validID(g.Id) {
 				return noID()
 			}
 			ids.add(g.Id)
 		}
-		return nil
+		return p.announce(at, ids.all[before:])
 	})
 	return ids.all, err
 }
@@ -225,7 +261,11 @@ func (p *pull) readGroup(ctx context.Context, id string, teams *connectors.List)
 }
 
 func (p *pull) readMembers(ctx context.Context, l *connectors.List) error {
-	err := connectors.Walk(ctx, p.Stamps(l), p.c.members(l.ID, pageLimit), func(at connectors.Stamp, items []*sdk.User) error {
+	return p.Finish(ctx, l, p.walkMembers(ctx, l))
+}
+
+func (p *pull) walkMembers(ctx context.Context, l *connectors.List) error {
+	return connectors.Walk(ctx, p.Stamps(l), p.c.members(l.ID, pageLimit), func(at connectors.Stamp, items []*sdk.User) error {
 		ids, err := idsOf(items)
 		if err != nil || len(ids) == 0 {
 			return err
@@ -233,7 +273,6 @@ func (p *pull) readMembers(ctx context.Context, l *connectors.List) error {
 		l.Count += len(ids)
 		return connectors.Halt(p.Sink.Members(ctx, at, l.ID, ids))
 	})
-	return p.Finish(ctx, l, err)
 }
 
 func idsOf(users []*sdk.User) ([]string, error) {

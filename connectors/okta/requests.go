@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	sdk "github.com/okta/okta-sdk-golang/v2/okta"
 	"github.com/okta/okta-sdk-golang/v2/okta/query"
@@ -211,6 +212,49 @@ func (c *Connector) groups(search string, limit int64) connectors.Fetch[*sdk.Gro
 	q := query.NewQueryParams(query.WithSearch(search), query.WithLimit(limit))
 	return list(c, ask{what: "groups", grant: readGroups}, func(ctx context.Context) ([]*sdk.Group, *sdk.Response, error) {
 		return c.client.Group.ListGroups(ctx, q)
+	})
+}
+
+// groupsChanged lists the groups that changed after a time, or whose members did (Okta documentation, "List all groups",
+// filter: eq, gt and lt are all that it takes of times).
+func (c *Connector) groupsChanged(after time.Time) connectors.Fetch[*sdk.Group] {
+	t := after.UTC().Format("2006-01-02T15:04:05.000Z")
+	filter := fmt.Sprintf(`lastMembershipUpdated gt "%s" or lastUpdated gt "%s"`, t, t)
+	q := query.NewQueryParams(query.WithFilter(filter), query.WithLimit(pageLimit))
+	return list(c, ask{what: "the groups that changed", grant: readGroups}, func(ctx context.Context) ([]*sdk.Group, *sdk.Response, error) {
+		return c.client.Group.ListGroups(ctx, q)
+	})
+}
+
+// groupsOf lists the groups of a user (Okta documentation, "User resources", "List all groups").
+func (c *Connector) groupsOf(id string) connectors.Fetch[*sdk.Group] {
+	a := ask{what: "the groups of user " + id, grant: readUsers}
+	return list(c, a, func(ctx context.Context) ([]*sdk.Group, *sdk.Response, error) {
+		return c.client.User.ListUserGroups(ctx, id)
+	})
+}
+
+// now reads Okta's time off the answer about the application.
+func (c *Connector) now(ctx context.Context) (time.Time, error) {
+	a := ask{what: "the application", grant: readApps, missing: checkApp}
+	return call(ctx, a, func() (time.Time, error) {
+		executor := c.client.CloneRequestExecutor()
+		req, err := executor.NewRequest(http.MethodGet, "/api/v1/apps/"+c.cfg.AppID, nil)
+		if err != nil {
+			return time.Time{}, err
+		}
+		var app struct {
+			ID string `json:"id"`
+		}
+		res, err := executor.Do(ctx, req, &app)
+		if err != nil {
+			return time.Time{}, err
+		}
+		at, err := http.ParseTime(res.Header.Get("Date"))
+		if err != nil || app.ID != c.cfg.AppID {
+			return time.Time{}, a.broken("an answer without a date, or about something else")
+		}
+		return at, nil
 	})
 }
 

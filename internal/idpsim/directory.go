@@ -75,6 +75,7 @@ func (s *idset) all() []string {
 // directory is the state of a tenant. Users and groups are replaced, never altered in place, so that every step can be
 // undone. Members hold soft-deleted users too: Entra hides them and gives them back on restore.
 type directory struct {
+	version  int // changes that led to it
 	users    map[string]*User
 	userIDs  idset
 	upns     map[string]string // folded userPrincipalName to id

@@ -210,7 +210,8 @@ func statusEvent(from, to OktaStatus) (typ, message string) {
 	return "user.lifecycle.activate", "Activate Okta user"
 }
 
-// DeleteUser removes a person for good, deactivated first where they aren't yet, as Okta wants it.
+// DeleteUser removes a person for good, deactivated first where they aren't yet, as Okta wants it. That they leave their
+// groups is dated like any other change of members; Okta's documentation names no exception.
 func (t *OktaTenant) DeleteUser(id string) error {
 	if err := t.Deactivate(id); err != nil {
 		return err
@@ -225,6 +226,7 @@ func (t *OktaTenant) DeleteUser(id string) error {
 		}
 		for _, g := range slices.Clone(x.d.memberOf[id].all()) {
 			x.do(setOktaMember(g, id, false), g)
+			x.stampMembers(g)
 		}
 		x.do(setOktaUser(id, nil), id)
 		x.log("user.lifecycle.delete.initiated", "Delete Okta user", u.target())

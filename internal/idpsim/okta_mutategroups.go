@@ -103,12 +103,17 @@ func (t *OktaTenant) setMembers(group string, users []string, in bool) error {
 			x.settle(id)
 		}
 		if changed {
-			stamped := *g
-			stamped.LastMembershipUpdated = x.now
-			x.do(setOktaGroup(group, &stamped))
+			x.stampMembers(g.ID)
 		}
 		return nil
 	})
+}
+
+// stampMembers dates a change of a group's members.
+func (x *oktaTx) stampMembers(group string) {
+	g := *x.d.groups[group]
+	g.LastMembershipUpdated = x.now
+	x.do(setOktaGroup(group, &g))
 }
 
 // AssignGroup assigns groups to the application, as one change: their members become application users. It pushes none.

@@ -158,12 +158,16 @@ func renderOktaGroup(g *OktaGroup, base string) object {
 	}
 }
 
-// listGroups answers the page "Groups", "List all groups".
+// listGroups answers the page "Groups", "List all groups". The parameter filter takes fewer attributes than search does,
+// and of times only eq, gt and lt.
 func (t *OktaTenant) listGroups(d *oktaDirectory, r *request) oktaReply {
 	known := []string{"id", "type", "created", "lastUpdated", "lastMembershipUpdated", "objectClass", "profile"}
 	where, rep := oktaWhere(r, known)
 	if rep != nil {
 		return *rep
+	}
+	if filter, err := parseOktaFilter(r.query.Get("filter")); err != nil || !filter.ofGroups() {
+		return oktaBadSearch("filter: an attribute or operator that it does not take")
 	}
 	q := fold(r.query.Get("q"))
 	return t.page(r, oktaList{ids: d.groupIDs.ids, standard: 10_000, most: 10_000, get: func(id string) object {
@@ -177,6 +181,21 @@ func (t *OktaTenant) listGroups(d *oktaDirectory, r *request) oktaReply {
 		}
 		return out
 	}})
+}
+
+// ofGroups says whether a clause holds only what the parameter filter of groups takes.
+func (c *clause) ofGroups() bool {
+	switch {
+	case c == nil:
+		return true
+	case c.left != nil:
+		return c.left.ofGroups() && c.right.ofGroups()
+	}
+	operators := []string{"eq"}
+	if c.prop == "lastUpdated" || c.prop == "lastMembershipUpdated" {
+		operators = append(operators, "gt", "lt")
+	}
+	return c.unknown([]string{"id", "type", "lastUpdated", "lastMembershipUpdated"}) == "" && slices.Contains(operators, c.op)
 }
 
 func (t *OktaTenant) getGroup(d *oktaDirectory, r *request) oktaReply {
@@ -207,10 +226,7 @@ func oktaWhere(r *request, known []string) (*clause, *oktaReply) {
 			err = fmt.Errorf("attribute %q", unknown)
 		}
 		if err != nil {
-			rep := oktaError(http.StatusBadRequest, "E0000031", "Invalid search criteria.")
-			if body, ok := rep.body.(object); ok {
-				body["errorCauses"] = []any{object{"errorSummary": err.Error()}}
-			}
+			rep := oktaBadSearch(err.Error())
 			return nil, &rep
 		}
 		switch {
@@ -221,6 +237,14 @@ func oktaWhere(r *request, known []string) (*clause, *oktaReply) {
 		}
 	}
 	return where, nil
+}
+
+func oktaBadSearch(cause string) oktaReply {
+	rep := oktaError(http.StatusBadRequest, "E0000031", "Invalid search criteria.")
+	if body, ok := rep.body.(object); ok {
+		body["errorCauses"] = []any{object{"errorSummary": cause}}
+	}
+	return rep
 }
 
 // parseOktaFilter parses a filter in SCIM's grammar, which differs from OData's in its path separators and its values,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,29 +44,32 @@ type oktaHandler func(d *oktaDirectory, r *request) oktaReply
 // oktaRoute is one line of the table.
 type oktaRoute struct {
 	pattern string
-	needs   OktaPermission
+	needs   []OktaPermission
 	handle  oktaHandler
 	segs    []string
 }
 
 // table lists what the tenant serves below /api/v1, all of it by GET.
 func (t *OktaTenant) table() []oktaRoute {
+	users, groups := []OktaPermission{OktaUsersRead}, []OktaPermission{OktaGroupsRead}
+	apps, logs := []OktaPermission{OktaAppsRead}, []OktaPermission{OktaLogsRead}
+	pushes := []OktaPermission{OktaAppsRead, OktaGroupsRead}
 	routes := []oktaRoute{
-		{pattern: "/users", needs: OktaUsersRead, handle: t.listUsers},
-		{pattern: "/users/{id}", needs: OktaUsersRead, handle: t.getUser},
-		{pattern: "/users/{id}/groups", needs: OktaUsersRead, handle: t.userGroups},
-		{pattern: "/groups", needs: OktaGroupsRead, handle: t.listGroups},
-		{pattern: "/groups/{id}", needs: OktaGroupsRead, handle: t.getGroup},
-		{pattern: "/groups/{id}/users", needs: OktaGroupsRead, handle: t.groupUsers},
-		{pattern: "/apps", needs: OktaAppsRead, handle: t.listApps},
-		{pattern: "/apps/{app}", needs: OktaAppsRead, handle: t.inApp(t.getApp)},
-		{pattern: "/apps/{app}/users", needs: OktaAppsRead, handle: t.inApp(t.listAppUsers)},
-		{pattern: "/apps/{app}/users/{id}", needs: OktaAppsRead, handle: t.inApp(t.getAppUser)},
-		{pattern: "/apps/{app}/groups", needs: OktaAppsRead, handle: t.inApp(t.listAppGroups)},
-		{pattern: "/apps/{app}/groups/{id}", needs: OktaAppsRead, handle: t.inApp(t.getAppGroup)},
-		{pattern: "/apps/{app}/group-push/mappings", needs: OktaAppsRead, handle: t.inApp(t.listMappings)},
-		{pattern: "/apps/{app}/group-push/mappings/{id}", needs: OktaAppsRead, handle: t.inApp(t.getMapping)},
-		{pattern: "/logs", needs: OktaLogsRead, handle: t.listLogs},
+		{pattern: "/users", needs: users, handle: t.listUsers},
+		{pattern: "/users/{id}", needs: users, handle: t.getUser},
+		{pattern: "/users/{id}/groups", needs: users, handle: t.userGroups},
+		{pattern: "/groups", needs: groups, handle: t.listGroups},
+		{pattern: "/groups/{id}", needs: groups, handle: t.getGroup},
+		{pattern: "/groups/{id}/users", needs: groups, handle: t.groupUsers},
+		{pattern: "/apps", needs: apps, handle: t.listApps},
+		{pattern: "/apps/{app}", needs: apps, handle: t.inApp(t.getApp)},
+		{pattern: "/apps/{app}/users", needs: apps, handle: t.inApp(t.listAppUsers)},
+		{pattern: "/apps/{app}/users/{id}", needs: apps, handle: t.inApp(t.getAppUser)},
+		{pattern: "/apps/{app}/groups", needs: apps, handle: t.inApp(t.listAppGroups)},
+		{pattern: "/apps/{app}/groups/{id}", needs: apps, handle: t.inApp(t.getAppGroup)},
+		{pattern: "/apps/{app}/group-push/mappings", needs: pushes, handle: t.inApp(t.listMappings)},
+		{pattern: "/apps/{app}/group-push/mappings/{id}", needs: pushes, handle: t.inApp(t.getMapping)},
+		{pattern: "/logs", needs: logs, handle: t.listLogs},
 	}
 	for i := range routes {
 		routes[i].segs = segments(routes[i].pattern)
@@ -175,7 +179,7 @@ func (t *OktaTenant) refused(rt *oktaRoute) *oktaReply {
 	switch {
 	case t.cfg.RateLimit > 0 && t.inWindow() > t.cfg.RateLimit:
 		rep = Fault{Status: http.StatusTooManyRequests}.oktaFailure()
-	case t.lacks[rt.needs]:
+	case slices.ContainsFunc(rt.needs, func(p OktaPermission) bool { return t.lacks[p] }):
 		rep = Fault{Status: http.StatusForbidden}.oktaFailure()
 	case t.mappings != 0 && strings.Contains(rt.pattern, "/group-push/"):
 		rep = Fault{Status: t.mappings}.oktaFailure()

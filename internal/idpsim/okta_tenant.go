@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -53,6 +54,7 @@ type OktaTenant struct {
 	routes []oktaRoute
 	faults faults
 	counts counter
+	skew   atomic.Int64
 
 	mu      sync.RWMutex
 	dir     *oktaDirectory
@@ -91,13 +93,15 @@ func NewOkta(cfg OktaConfig) *OktaTenant {
 	cfg.AppName = cmp.Or(cfg.AppName, "rosterd")
 	cfg.APIToken = cmp.Or(cfg.APIToken, oktaID("00", ids)+oktaID("", ids))
 	cfg.AppID = cmp.Or(cfg.AppID, oktaID("0oa", ids))
-	if cfg.Now == nil {
-		cfg.Now = time.Now
+	clock := cfg.Now
+	if clock == nil {
+		clock = time.Now
 	}
 	t := &OktaTenant{
 		cfg: cfg, dir: newOktaDirectory(), ids: ids, lacks: map[OktaPermission]bool{}, syncs: map[string]appSync{},
 		pushes: map[string]time.Time{}, left: map[string]bool{},
 	}
+	t.cfg.Now = func() time.Time { return clock().Add(time.Duration(t.skew.Load())) }
 	t.routes = t.table()
 	seedOkta(t.dir, cfg, ids)
 	return t
@@ -130,6 +134,9 @@ func (t *OktaTenant) RefusePushMappings(status int) {
 	defer t.state.Unlock()
 	t.mappings = status
 }
+
+// SetSkew sets the tenant's clock that far off OktaConfig.Now from now on: what it dates, changes, limits and answers alike.
+func (t *OktaTenant) SetSkew(d time.Duration) { t.skew.Store(int64(d)) }
 
 // Inject adds a fault and returns what takes it away again.
 func (t *OktaTenant) Inject(f Fault) (remove func()) { return t.faults.inject(f) }

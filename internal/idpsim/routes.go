@@ -25,11 +25,15 @@ func (t *Tenant) table() []route {
 	}
 	routes := []route{
 		get("/users", UserReadAll, t.listUsers),
+		get("/users/delta()", UserReadAll, t.userDelta), // as the SDKs spell it
+		get("/users/delta", UserReadAll, t.userDelta),
 		get("/users/{id}", UserReadAll, t.getUser),
 		get("/users/{id}/appRoleAssignments", ApplicationReadAll, t.userAssignments),
 		get("/users/{id}/memberOf", GroupMemberReadAll, t.userMemberOf),
 		{method: http.MethodPost, pattern: "/users/{id}/checkMemberGroups", needs: GroupMemberReadAll, handle: t.checkMemberGroups},
 		get("/groups", GroupMemberReadAll, t.listGroups),
+		get("/groups/delta()", GroupMemberReadAll, t.groupDelta),
+		get("/groups/delta", GroupMemberReadAll, t.groupDelta),
 		get("/groups/{id}", GroupMemberReadAll, t.getGroup),
 		get("/groups/{id}/members", GroupMemberReadAll, t.listMembers),
 		get("/groups/{id}/members/graph.user", GroupMemberReadAll, t.listUserMembers),

@@ -38,8 +38,12 @@ type Config struct {
 	ServicePrincipalID string
 	AccessToken        string
 	AppName            string // "rosterd" when empty
-	// PageSize is the size of a page of users, groups or members where $top isn't given: 100 when 0.
+	// PageSize is the size of a page of users, groups or members where $top isn't given, and of a delta's: 100 when 0.
 	PageSize int
+	// DeltaReplays is how many changes from before its token a delta query repeats, as Graph may.
+	DeltaReplays int
+	// DeltaLog is how many changes are remembered for delta queries: 100,000 when 0. A token from before them has expired.
+	DeltaLog int
 	Now      func() time.Time // time.Now when nil
 }
 
@@ -56,6 +60,7 @@ type Tenant struct {
 	mu      sync.RWMutex
 	dir     *directory
 	changes []change
+	delta   deltaLog
 	ids     *rand.Rand
 
 	state sync.Mutex // guards what follows
@@ -77,6 +82,7 @@ func New(cfg Config) *Tenant {
 	cfg.Domain = cmp.Or(cfg.Domain, "contoso.example")
 	cfg.AppName = cmp.Or(cfg.AppName, "rosterd")
 	cfg.PageSize = cmp.Or(cfg.PageSize, 100)
+	cfg.DeltaLog = cmp.Or(cfg.DeltaLog, 100_000)
 	for _, id := range []*string{&cfg.TenantID, &cfg.ClientID, &cfg.ServicePrincipalID} {
 		*id = cmp.Or(*id, newID(ids))
 	}
@@ -86,6 +92,7 @@ func New(cfg Config) *Tenant {
 		cfg.Now = time.Now
 	}
 	t := &Tenant{cfg: cfg, appID: newID(ids), dir: newDirectory(), ids: ids, lacks: map[Permission]bool{}}
+	t.delta.size = cfg.DeltaLog
 	t.jobID = "scim." + strings.ReplaceAll(cfg.TenantID, "-", "") + "." + newID(ids)
 	t.routes = t.table()
 	seed(t.dir, cfg, ids)
@@ -143,8 +150,11 @@ func (t *Tenant) commit(ops ...op) {
 		return
 	}
 	c := change{undo: make([]op, 0, len(ops))}
+	t.dir.version++
 	for _, o := range ops {
-		c.undo = append(c.undo, t.dir.do(o))
+		inverse := t.dir.do(o)
+		t.delta.note(t.dir, t.dir.version, o, inverse)
+		c.undo = append(c.undo, inverse)
 		c.touched = append(c.touched, o.id)
 		if o.kind == opMember {
 			c.touched = append(c.touched, o.member)
@@ -164,6 +174,8 @@ func (t *Tenant) view(lag int, fn func(d *directory)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var redo []op
+	now := t.dir.version
+	t.dir.version = max(0, now-lag)
 	for i := len(t.changes) - 1; i >= max(0, len(t.changes)-lag); i-- {
 		undo := t.changes[i].undo
 		for j := len(undo) - 1; j >= 0; j-- {
@@ -174,6 +186,7 @@ func (t *Tenant) view(lag int, fn func(d *directory)) {
 	for i := len(redo) - 1; i >= 0; i-- {
 		t.dir.do(redo[i])
 	}
+	t.dir.version = now
 }
 
 var _ http.Handler = (*Tenant)(nil)
