@@ -11,6 +11,7 @@ import (
 type sight struct {
 	state    roster.LinkState
 	silent   bool // the snapshot does not speak of them
+	kept     bool // the IdP wants what they are here, on or off, to stay; state is LinkOn then
 	there    *roster.WantedMember
 	stamp    int64
 	evidence []roster.Evidence
@@ -21,7 +22,12 @@ func (r Rules) snapshot(c *roster.MemberCandidate) sight {
 	switch {
 	case c.There == nil:
 		return sight{state: roster.LinkGone, silent: true, stamp: c.SilenceStamp, evidence: []roster.Evidence{
-			r.saw(at, "absent from the assignment list and from every assigned group's list, all read whole")}}
+			r.saw(at, r.absent(c.Ungranted))}}
+	case c.There.Gone != "":
+		return sight{state: roster.LinkGone, stamp: c.There.Stamp, evidence: []roster.Evidence{r.saw(at, c.There.Gone)}}
+	case c.There.Keep:
+		return sight{state: roster.LinkOn, kept: true, there: c.There, stamp: c.There.Stamp, evidence: []roster.Evidence{
+			r.saw(at, keeps)}}
 	case c.There.Enabled:
 		return sight{state: roster.LinkOn, there: c.There, stamp: c.There.Stamp, evidence: []roster.Evidence{
 			r.saw(at, inScope(c.There.Scope))}}
@@ -37,10 +43,12 @@ func (r Rules) second(l *roster.Look) sight {
 	switch {
 	case !l.Found:
 		s.state, s.there, text = roster.LinkGone, nil, "no such person found by a second look"
-	case l.There != nil && !l.There.Enabled:
+	case l.There != nil && l.There.Keep && l.InScope:
+		s.state, s.kept, text = roster.LinkOn, true, keeps+", by a second look"
+	case l.There != nil && !l.There.Keep && !l.There.Enabled:
 		s.state, text = roster.LinkOff, r.disabled()+", by a second look"
 	case !l.InScope:
-		s.state, text = roster.LinkOff, "no assignment found by a second look"
+		s.state, text = roster.LinkOff, r.unassigned()
 	default:
 		s.state, text = roster.LinkOn, "in scope, by a second look"
 	}
@@ -57,6 +65,44 @@ func (r Rules) readAt() time.Time {
 
 func (r Rules) saw(at time.Time, text string) roster.Evidence {
 	return roster.Evidence{Source: r.Source, Time: at, Text: text}
+}
+
+// keeps is what is said of a person who is neither on nor off.
+const keeps = "in scope; the connection keeps what they are here"
+
+// The words of the IdP that the evidence comes from.
+
+func (r Rules) okta() bool { return r.Source == "okta" }
+
+func (r Rules) absent(ungranted bool) string {
+	switch {
+	case ungranted:
+		return "absent from the assignment list, which was read whole, and known in no group that it holds"
+	case r.okta():
+		return "absent from the list of the application's users, which was read whole"
+	}
+	return "absent from the assignment list and from every assigned group's list, all read whole"
+}
+
+func (r Rules) unassigned() string {
+	if r.okta() {
+		return "no user of the application, by a second look"
+	}
+	return "no assignment found by a second look"
+}
+
+func (r Rules) absentTeam() string {
+	if r.okta() {
+		return "absent from the list of push mappings, which was read whole"
+	}
+	return "absent from the list of assigned groups, which was read whole"
+}
+
+func (r Rules) unassignedTeam() string {
+	if r.okta() {
+		return "no active push mapping found by a second look"
+	}
+	return "no assignment found by a second look"
 }
 
 func (r Rules) disabled() string {

@@ -77,7 +77,9 @@ func wanted(change ...func(*roster.WantedMember)) *roster.WantedMember {
 	return w
 }
 
-func off(w *roster.WantedMember) { w.Enabled = false }
+func off(w *roster.WantedMember)  { w.Enabled = false }
+func kept(w *roster.WantedMember) { w.Enabled, w.Keep = false, true }
+func gone(w *roster.WantedMember) { w.Enabled, w.Gone = false, "deleted in the directory" }
 func want(path, v string) func(*roster.WantedMember) {
 	return func(w *roster.WantedMember) { w.Values[path] = v }
 }
@@ -123,10 +125,16 @@ func say(d reconcile.Decision) string {
 		if r.AlwaysHeld != "" {
 			s += " held"
 		}
+		if r.Again {
+			s += " again"
+		}
 		for _, k := range slices.Sorted(maps.Keys(r.Values)) {
 			s += " " + k + "=" + r.Values[k]
 		}
 		out = append(out, s)
+	}
+	if d.Again != "" {
+		out = append(out, "again")
 	}
 	return strings.Join(out, "; ")
 }

@@ -49,7 +49,7 @@ func (r Rules) settle(f first, look *int64, again func() judged) Decision {
 // agree keeps of two judgements what both say. The second one's words, versions and links are kept.
 func agree(f first, second judged) Decision {
 	var out []roster.Drift
-	acts := false
+	acts, again := false, ""
 	for _, d := range f.drifts {
 		i := slices.IndexFunc(second.drifts, func(s roster.Drift) bool { return sameDrift(d, s) })
 		switch {
@@ -61,13 +61,19 @@ func agree(f first, second judged) Decision {
 			}
 			acts = acts || both.Action != roster.ActNone
 			out = append(out, both)
-		case d.Action != roster.ActNone && !f.silent && len(second.drifts) > 0:
+		case d.Action == roster.ActNone || f.silent: // of whom a list is silent, the next one is again
+		case len(second.drifts) > 0:
 			out = append(out, listed([]roster.Drift{d}, "a re-read does not agree; left to the next run")...)
+		default:
+			again = "a re-read does not agree"
 		}
 	}
-	dec := Decision{Drifts: out}
-	if f.pass != "" && f.pass == second.pass {
+	dec := Decision{Drifts: out, Again: again}
+	switch {
+	case f.pass != "" && f.pass == second.pass:
 		dec.Pass = f.pass
+	case f.pass != "" && !f.silent:
+		dec.Again = "a re-read does not agree"
 	}
 	if !f.silent || acts || len(out) > 0 {
 		dec.Link, dec.LinkChange, dec.LinkReason, dec.Claim = second.link, second.change, second.reason, second.claim
@@ -103,6 +109,7 @@ func merge(a, b roster.Drift) (roster.Drift, bool) {
 		b.Link = nil // it says that everything was written
 		b.Reason = differs(before, values)
 	}
+	b.Again = b.Again || len(values) != len(a.Values) || len(values) != len(b.Values)
 	b.Values, b.Before = values, before
 	return b, len(values) > 0
 }

@@ -13,6 +13,8 @@ func first(there *roster.WantedMember, matches ...roster.Match) roster.MemberCan
 }
 
 func TestFirstLinkOfAMember(t *testing.T) {
+	delta := rules()
+	delta.Delta = true
 	adopt := rules()
 	adopt.AdoptLocal = true
 	named := func(m *roster.Member) roster.Match { return roster.Match{Member: *m, ByUserName: true} }
@@ -28,7 +30,7 @@ func TestFirstLinkOfAMember(t *testing.T) {
 		"an unclaimed one":                   {rules(), first(wanted(), named(alice(owner("")))), "link made m1 by userName", ""},
 		"and is then judged":                 {rules(), first(wanted(off), named(alice())), "link made m1 by userName; orphaned_member deactivate", ""},
 		"and reactivated":                    {rules(), first(wanted(), named(alice(status(roster.Deactivated)))), "link made m1 by userName; redundant_soft_delete reactivate", ""},
-		"by email changes no match key":      {rules(), first(wanted(want(roster.AttrUserName, "a2@x"), want(roster.AttrDisplayName, "A")), mailed(alice())), "link made m1 by email; stale_member update displayName=A; stale_member none userName=a2@x", "by email"},
+		"by email changes no match key":      {rules(), first(wanted(want(roster.AttrUserName, "a2@x"), want(roster.AttrDisplayName, "A")), mailed(alice())), "link made m1 by email; stale_member update displayName=A; stale_member none again userName=a2@x", "by email"},
 		"two by one rule":                    {rules(), first(wanted(), mailed(alice(set(roster.AttrUserName, "x@x"))), mailed(bob())), "conflict none", "several members match by email"},
 		"two by one rule, disabled there":    {rules(), first(wanted(off), mailed(alice(set(roster.AttrUserName, "x@x"))), mailed(bob())), "conflict none", "several"},
 		"linked to another object":           {rules(), first(wanted(), linked(named(alice()), "o2", "")), "conflict none", "linked here to another object (o2)"},
@@ -44,6 +46,14 @@ func TestFirstLinkOfAMember(t *testing.T) {
 		"a protected owner is not shut out":  {rules(), first(wanted(off), roster.Match{Member: *alice(), ByUserName: true, Protected: true}), "link made m1 by userName; conflict none", "protected"},
 		"a fresh one with nothing to do":     {rules(), first(wanted(), named(alice(func(m *roster.Member) { m.PushedAt, m.PushedSeq = now, 150 }))), "link made m1 by userName", ""},
 		"a fresh one with something to do":   {rules(), first(wanted(off), named(alice(func(m *roster.Member) { m.PushedAt, m.PushedSeq = now, 150 }))), "look", ""},
+		"kept, and nobody here":              {rules(), first(wanted(kept)), "", ""},
+		"kept, and a live one":               {rules(), first(wanted(kept, want(roster.AttrDisplayName, "A")), named(alice())), "link made m1 by userName; stale_member update displayName=A", ""},
+		"kept, and one who is off":           {rules(), first(wanted(kept), named(alice(status(roster.Deactivated)))), "", ""},
+		"kept, and another connection's":     {rules(), first(wanted(kept), named(alice(owner(other)))), "", ""},
+		"gone, and nobody linked":            {rules(), first(wanted(gone), named(alice())), "", ""},
+		"by email in a delta":                {delta, first(wanted(want(roster.AttrUserName, "a2@x")), mailed(alice())), "missing_member none again", "waits for a full run"},
+		"by email in a delta, disabled":      {delta, first(wanted(off, want(roster.AttrUserName, "a2@x")), mailed(alice())), "", ""},
+		"by userName in a delta":             {delta, first(wanted(), named(alice())), "link made m1 by userName", ""},
 		"a link to a member who was removed": {rules(), roster.MemberCandidate{ObjectID: obj, There: wanted(), Link: linkOf(bob(), wanted()), Matches: []roster.Match{named(alice())}}, "link moved m1 by userName", ""},
 	})
 }

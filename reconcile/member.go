@@ -34,12 +34,17 @@ type person struct {
 //	|             |      |                 | if ownership passes to another connection                            |
 //	| silent      | yes  | live            | the same, but only if all lists are whole and a look agrees          |
 //	| off, silent | yes  | off             | nothing but the link's state                                         |
+//	| kept        | no   | no match, off   | nothing                                                              |
+//	| kept        | no   | one live match  | link, then as linked                                                 |
+//	| kept        | yes  | live            | as one who is on                                                     |
+//	| kept        | yes  | off             | nothing; a link to one who is deleted moves to a live match          |
 //	| not looked  | no   | live, unlinked  | ask for a look-up by match keys                                      |
 //	| looked up   | no   | live, unlinked  | link, then as linked                                                 |
 //	| not found   | no   | owned           | orphaned_member, always held, if all lists are whole                 |
 //	| not found   | no   | unclaimed       | listed, if all lists are whole                                       |
 //
-// A person whom an open held plan covers is judged by the snapshot alone and listed. What a fresh push meets, settle says.
+// Of whom an identity provider said that they left ("gone"), nothing else counts. A delta that knows of nothing that puts
+// somebody in scope is silent of them; it links nobody by email alone. A person whom an open held plan covers is judged by the snapshot alone and listed. What a fresh push meets, settle says.
 func (r Rules) Member(c roster.MemberCandidate) Decision {
 	if unlinked(&c) {
 		return r.unlinkedMember(&c)
@@ -51,7 +56,7 @@ func (r Rules) Member(c roster.MemberCandidate) Decision {
 		f.stamp = c.There.Stamp
 	}
 	if c.HeldBy != "" {
-		return held(f.judged, c.HeldBy)
+		return held(f.drifts, c.HeldBy)
 	}
 	var look *int64
 	if c.Look != nil {
@@ -78,21 +83,36 @@ func (r Rules) firstLink(p person) judged {
 		return judged{}
 	}
 	m := r.match(p.c, p.there)
+	on := p.state == roster.LinkOn && !p.kept
 	switch {
-	case m.conflict != "" && (p.state == roster.LinkOn || m.several):
+	case m.conflict != "" && (on || m.several):
 		j := judged{}
 		j.add(p.drift(roster.ConflictKind, roster.ActNone, m.conflict))
 		return j
-	case m.conflict != "":
+	case m.conflict != "", m.found != nil && p.kept && !m.found.Member.Status.Live():
 		return judged{}
+	case m.found != nil && m.rule == RuleEmail && r.Delta:
+		return r.notByEmail(p, m, on)
 	case m.found != nil:
 		return r.linked(r.linkTo(p, m))
 	case p.here != nil:
 		return r.linked(p)
-	case p.state == roster.LinkOn:
+	case on:
 		return r.create(p)
 	}
 	return judged{}
+}
+
+// notByEmail leaves a link by email to a run that reads everybody: only that knows whose userName the member has.
+func (r Rules) notByEmail(p person, m matched, on bool) judged {
+	var j judged
+	if on {
+		d := p.drift(roster.MissingMember, roster.ActNone, fmt.Sprintf("in scope and enabled there, and has the email of %s: "+
+			"a link by email waits for a full run", who(&m.found.Member)))
+		d.Again = true
+		j.add(d)
+	}
+	return j
 }
 
 // linkTo links the person to the member that a rule found.
@@ -148,7 +168,9 @@ func (r Rules) linked(p person) judged {
 	case p.here.Source == roster.SourceLocal || !r.mine(p.here.Connection):
 		j.keep(p, p.seen(true))
 		j.claim = false
-	case p.silent && !r.AllWhole:
+	case p.silent && !r.AllWhole && !p.c.Ungranted:
+	case p.kept && !p.here.Status.Live():
+		j.keep(p, p.seen(true))
 	case p.state == roster.LinkOn && p.here.Status.Live():
 		r.stale(&j, p, nil)
 	case p.state == roster.LinkOn:

@@ -71,6 +71,27 @@ func TestLinkedMember(t *testing.T) {
 			c.Protected = true
 			return c
 		}(), "link seen; conflict none", "protected owner"},
+		"kept":                    {rules(), linkedTo(alice(), wanted(kept)), "", ""},
+		"kept, with a difference": {rules(), linkedTo(alice(), wanted(kept, want(roster.AttrDisplayName, "A"))), "stale_member update displayName=A", ""},
+		"kept, and last seen as off": {rules(), func() roster.MemberCandidate {
+			c := linkedTo(alice(), wanted(kept))
+			c.Link.State = roster.LinkOff
+			return c
+		}(), "link seen", ""},
+		"kept, and off here": {rules(), linkedTo(alice(status(roster.Deactivated), offBy(roster.ByPush)), wanted(kept)), "", ""},
+		"kept, off here, and last seen as off": {rules(), func() roster.MemberCandidate {
+			c := linkedTo(alice(status(roster.Deactivated)), wanted(kept))
+			c.Link.State = roster.LinkOff
+			return c
+		}(), "", ""},
+		"kept, and deleted here": {rules(), linkedTo(alice(status(roster.Deleted)), wanted(kept)), "", ""},
+		"kept, deleted and found anew": {rules(), func() roster.MemberCandidate {
+			c := linkedTo(alice(status(roster.Deleted)), wanted(kept))
+			c.Matches = []roster.Match{{Member: *alice(func(m *roster.Member) { m.ID = "m3" }), ByUserName: true}}
+			return c
+		}(), "link moved m3 by userName", ""},
+		"gone there, in the IdP's words": {partly(rules()), linkedTo(alice(), wanted(gone, want(roster.AttrDisplayName, "A"))), "link seen; orphaned_member deactivate", "gone there"},
+		"gone there, and off here":       {rules(), linkedTo(alice(status(roster.Deactivated)), wanted(gone)), "link seen", ""},
 		"under another run's held plan": {rules(), func() roster.MemberCandidate {
 			c := linkedTo(alice(), wanted(off))
 			c.HeldBy = "r9"
@@ -114,6 +135,7 @@ func TestSilenceAboutAMember(t *testing.T) {
 		}
 		return c
 	}
+	ungranted := func(c *roster.MemberCandidate) { c.Ungranted = true }
 	runMembers(t, map[string]memberCase{
 		"a list not whole says nothing":          {partly(rules()), silent(nil), "", ""},
 		"whole lists ask for a second look":      {rules(), silent(nil), "look", "absent"},
@@ -126,7 +148,13 @@ func TestSilenceAboutAMember(t *testing.T) {
 			"link seen; conflict none", "protected owner"},
 		"the last owner who is in scope is none": {rules(), silent(look(true, true, wanted()), func(c *roster.MemberCandidate) { c.Protected = true }), "", ""},
 		"changed while it was looked at": {rules(), silent(look(false, false, nil), func(c *roster.MemberCandidate) { c.Here.Seq = 201 }),
-			"orphaned_member none", "left to the next run"},
+			"orphaned_member none again", "left to the next run"},
+		"a delta that knows of no grant asks for a look": {partly(rules()), silent(nil, ungranted), "look", "absent"},
+		"no grant, and a look that agrees":               {partly(rules()), silent(look(true, false, wanted()), ungranted), "link seen; orphaned_member deactivate", "out of scope"},
+		"no grant, and a look that says in scope":        {partly(rules()), silent(look(true, true, wanted()), ungranted), "", ""},
+		"no grant, and a look that says kept":            {partly(rules()), silent(look(true, true, wanted(kept)), ungranted), "", ""},
+		"a look that says kept keeps":                    {rules(), silent(look(true, true, wanted(kept))), "", ""},
+		"a look that says kept but out of scope agrees":  {rules(), silent(look(true, false, wanted(kept))), "link seen; orphaned_member deactivate", "out of scope"},
 		"silence about one who is off": {rules(), func() roster.MemberCandidate {
 			c := linkedTo(alice(status(roster.Deactivated)), nil)
 			return c
@@ -149,16 +177,29 @@ func TestFreshPushIsLookedAtAgain(t *testing.T) {
 		"pushed just settle ago":         {rules(), settled, "link seen; orphaned_member deactivate", ""},
 		"no difference, no look":         {rules(), fresh(wanted(), nil), "", ""},
 		"a look that agrees":             {rules(), fresh(wanted(off), look(true, true, wanted(off))), "link seen; orphaned_member deactivate", ""},
-		"a look in line":                 {rules(), fresh(wanted(off), look(true, true, wanted())), "", ""},
-		"a look with another difference": {rules(), fresh(wanted(off), look(true, true, wanted(renamed))), "orphaned_member none", "does not agree"},
-		"the value on which both agree":  {rules(), fresh(wanted(renamed, want(roster.AttrUserName, "old@x")), look(true, true, wanted(renamed))), "stale_member update displayName=A", ""},
-		"another value":                  {rules(), fresh(wanted(renamed), look(true, true, wanted(want(roster.AttrDisplayName, "B")))), "stale_member none displayName=A", "does not agree"},
-		"out of scope now, enabled then": {rules(), fresh(wanted(renamed), look(true, false, wanted(renamed))), "link seen; stale_member none displayName=A", "does not agree"},
+		"a look in line":                 {rules(), fresh(wanted(off), look(true, true, wanted())), "again", ""},
+		"a look with another difference": {rules(), fresh(wanted(off), look(true, true, wanted(renamed))), "orphaned_member none again", "does not agree"},
+		"the value on which both agree":  {rules(), fresh(wanted(renamed, want(roster.AttrUserName, "old@x")), look(true, true, wanted(renamed))), "stale_member update again displayName=A", ""},
+		"another value":                  {rules(), fresh(wanted(renamed), look(true, true, wanted(want(roster.AttrDisplayName, "B")))), "stale_member none again displayName=A", "does not agree"},
+		"out of scope now, enabled then": {rules(), fresh(wanted(renamed), look(true, false, wanted(renamed))), "link seen; stale_member none again displayName=A", "does not agree"},
+		"a look that says kept":          {rules(), fresh(wanted(off), look(true, true, wanted(kept))), "again", ""},
+		"off here, and a look that says kept": {rules(), func() roster.MemberCandidate {
+			c := fresh(wanted(), look(true, true, wanted(kept)))
+			c.Here.Status, c.Here.OffBy = roster.Deactivated, roster.ByPush
+			return c
+		}(), "again", ""},
+		"ownership would pass, and a look in scope": {rules(), func() roster.MemberCandidate {
+			c := fresh(wanted(off), look(true, true, wanted()))
+			c.PassTo = other
+			return c
+		}(), "again", ""},
+		"gone, and a look that agrees": {rules(), fresh(wanted(gone), look(false, false, nil)), "link seen; orphaned_member deactivate", ""},
+		"gone, and a look in scope":    {rules(), fresh(wanted(gone), look(true, true, wanted())), "again", ""},
 		"changed again while looked at": {rules(), func() roster.MemberCandidate {
 			c := fresh(wanted(off), look(true, true, wanted(off)))
 			c.Here.PushedSeq = 201
 			return c
-		}(), "orphaned_member none", "changed by a push"},
+		}(), "orphaned_member none again", "changed by a push"},
 	})
 }
 
@@ -167,7 +208,7 @@ func TestHalfAnUpdateComesWithoutALink(t *testing.T) {
 	c := linkedTo(alice(func(m *roster.Member) { m.PushedAt = now }), wanted(want(roster.AttrDisplayName, "A")))
 	whole := wanted(want(roster.AttrDisplayName, "A"), want(roster.AttrExternalID, "e1"))
 	c.Look = look(true, true, whole)
-	if d := rules().Member(c); say(d) != "stale_member update displayName=A" || d.Drifts[0].Link != nil {
+	if d := rules().Member(c); say(d) != "stale_member update again displayName=A" || d.Drifts[0].Link != nil {
 		t.Errorf("half: %s, link %+v", say(d), d.Drifts[0].Link)
 	}
 	whole.Stamp = 100
@@ -194,12 +235,12 @@ func TestStoredMemberWithoutALink(t *testing.T) {
 		"found and disabled":                {partly(rules()), stored(alice(), wanted(off), look(true, true, wanted(off))), "link made m1 by userName; orphaned_member deactivate", ""},
 		"found and out of scope":            {rules(), stored(alice(), wanted(), look(true, false, wanted())), "link made m1 by userName; orphaned_member deactivate", ""},
 		"a look never decides alone":        {partly(rules()), stored(alice(), wanted(), look(true, false, wanted())), "link made m1 by userName", ""},
-		"found by email":                    {rules(), stored(alice(), wanted(want(roster.AttrUserName, "a2@x")), look(true, true, nil)), "link made m1 by email; stale_member none userName=a2@x", "by email"},
+		"found by email":                    {rules(), stored(alice(), wanted(want(roster.AttrUserName, "a2@x")), look(true, true, nil)), "link made m1 by email; stale_member none again userName=a2@x", "by email"},
 		"not found and owned":               {rules(), stored(alice(), nil, none), "orphaned_member deactivate held", "without a link"},
 		"not found and the last owner":      {rules(), func() roster.MemberCandidate { c := stored(alice(), nil, none); c.Protected = true; return c }(), "conflict none", "protected"},
 		"not found and unclaimed":           {rules(), stored(alice(owner("")), nil, none), "orphaned_member none", "unclaimed"},
 		"not found by a list not whole":     {partly(rules()), stored(alice(), nil, none), "", ""},
-		"not found so soon after a push":    {rules(), stored(alice(func(m *roster.Member) { m.PushedAt = now }), nil, none), "orphaned_member none", "not found there yet"},
+		"not found so soon after a push":    {rules(), stored(alice(func(m *roster.Member) { m.PushedAt = now }), nil, none), "orphaned_member none again", "not found there yet"},
 		"several found":                     {rules(), stored(alice(), nil, look(true, false, nil)), "conflict none", "several people there"},
 		"found, but linked to somebody else": {rules(), func() roster.MemberCandidate {
 			c := stored(alice(), wanted(), look(true, true, nil))
@@ -221,6 +262,14 @@ func TestStoredMemberWithoutALink(t *testing.T) {
 			c.Matches = []roster.Match{{Member: *bob(set(roster.AttrWorkEmail, "alice@x")), ByEmail: true}}
 			return c
 		}(), "link made m1 by userName", ""},
+		"found and kept, in scope":               {partly(rules()), stored(alice(), wanted(kept), look(true, true, wanted(kept))), "link made m1 by userName", ""},
+		"found and kept, but out of scope":       {rules(), stored(alice(), wanted(kept), look(true, false, wanted(kept))), "link made m1 by userName; orphaned_member deactivate", ""},
+		"a look never decides alone of one kept": {partly(rules()), stored(alice(), wanted(kept), look(true, false, wanted(kept))), "link made m1 by userName", ""},
+		"found by our id before another's name": {rules(), func() roster.MemberCandidate {
+			c := stored(alice(set(roster.AttrUserName, "old@x")), wanted(func(w *roster.WantedMember) { w.MemberID = "m1" }), look(true, true, nil))
+			c.Matches = []roster.Match{{Member: *bob(set(roster.AttrUserName, "alice@x")), ByUserName: true}}
+			return c
+		}(), "link made m1 by id; conflict none userName=alice@x", ""},
 		"found, and renamed a moment later": {rules(), stored(alice(set(roster.AttrWorkEmail, "")), wanted(want(roster.AttrUserName, "a2@x")), look(true, true, nil)), "", ""},
 		"local":                             {rules(), stored(alice(local), nil, nil), "", ""},
 		"another's":                         {rules(), stored(alice(owner(other)), nil, nil), "", ""},

@@ -13,7 +13,8 @@ import (
 //	| holds  | absent  | out of scope or disabled there                | nothing                                       |
 //	| holds  | absent  | live here, or made so by this run's plan      | missing_membership: add                       |
 //	| holds  | absent  | anything else (suspended, in conflict)        | nothing                                       |
-//	| lacks  | present | the list is not whole                         | nothing                                       |
+//	| lacks  | present | the list is not whole, and nobody said that   | nothing                                       |
+//	|        |         | they left the group                           |                                               |
 //	| lacks  | present | linked to this connection, suspended or not   | extra_membership: remove                      |
 //	| lacks  | present | not linked to this connection                 | extra_membership: none                        |
 //	| lacks  | present | any, and the team is another's                | extra_membership: none                        |
@@ -28,7 +29,7 @@ func (r Rules) Membership(c roster.MembershipCandidate) Decision {
 	case !ok:
 		return Decision{}
 	case c.HeldBy != "":
-		return Decision{Drifts: listed([]roster.Drift{d}, "held by run "+c.HeldBy)}
+		return held([]roster.Drift{d}, c.HeldBy)
 	case d.Action == roster.ActNone || c.Row == nil:
 		return Decision{Drifts: []roster.Drift{d}}
 	}
@@ -41,7 +42,7 @@ func (r Rules) Membership(c roster.MembershipCandidate) Decision {
 		return Decision{Look: true, LookReason: why,
 			Drifts: listed([]roster.Drift{d}, "waits for a second look, as it is "+why)}
 	case *c.Look != c.There:
-		return Decision{} // the list as it is now is in line with what is here
+		return Decision{Again: "the group's list, read again, says otherwise"} // it is in line with what is here
 	case here.after(c.LookStamp):
 		return Decision{Drifts: listed([]roster.Drift{d}, "changed by a push while it was read; left to the next run")}
 	}
@@ -56,7 +57,7 @@ func (r Rules) membership(c *roster.MembershipCandidate) (roster.Drift, bool) {
 		return roster.Drift{}, false
 	case c.There:
 		return r.missing(c)
-	case !c.ListWhole || c.TeamStatus == roster.Deleted:
+	case !c.ListWhole && !c.Left || c.TeamStatus == roster.Deleted:
 		return roster.Drift{}, false
 	}
 	return r.extra(c)
@@ -84,7 +85,10 @@ func (r Rules) missing(c *roster.MembershipCandidate) (roster.Drift, bool) {
 }
 
 func (r Rules) extra(c *roster.MembershipCandidate) (roster.Drift, bool) {
-	const seen = "the group's list, read whole, does not hold them"
+	seen := "the group's list, read whole, does not hold them"
+	if !c.ListWhole {
+		seen = "taken out of the group, by its changes"
+	}
 	switch {
 	case c.TeamOwner != "" && c.TeamOwner != r.Connection:
 		return r.membershipDrift(c, roster.ExtraMembership, roster.ActNone,

@@ -46,6 +46,7 @@ func TestMembership(t *testing.T) {
 	}
 	disabled := func(c *roster.MembershipCandidate) { c.Enabled = false }
 	notWhole := func(c *roster.MembershipCandidate) { c.ListWhole = false }
+	left := func(c *roster.MembershipCandidate) { c.Left = true }
 	stranger := func(c *roster.MembershipCandidate) { c.MemberLinked = false }
 	heldBy := func(c *roster.MembershipCandidate) { c.HeldBy = "r1" }
 	reactivate := plan(roster.RedundantSoftDelete, roster.ActReactivate)
@@ -79,17 +80,20 @@ func TestMembership(t *testing.T) {
 		"extra in another's team":                 {here(team(roster.Active, other, nil)), list},
 		"extra in an unclaimed team":              {here(team(roster.Active, "", nil)), list},
 		"extra in a deleted team":                 {here(team(roster.Deleted, mine, nil)), ""},
+		"said to have left":                       {here(notWhole, left), remove},
+		"said to have left, after a push":         {here(notWhole, left, row(101, time.Time{})), "look"},
+		"said to have left a deleted team":        {here(notWhole, left, team(roster.Deleted, mine, nil)), ""},
 		"held elsewhere":                          {here(heldBy), list},
 		"on both sides":                           {here(func(c *roster.MembershipCandidate) { c.There = true }), ""},
 		"added after the list was read":           {here(row(101, time.Time{})), "look"},
 		"added when the list was read":            {here(row(100, time.Time{})), remove},
 		"pushed within settle":                    {here(row(50, now.Add(-time.Minute))), "look"},
 		"pushed, and the list lacks them still":   {here(row(150, now), relook(false)), remove},
-		"pushed, and the list holds them now":     {here(row(150, now), relook(true)), ""},
-		"pushed again while it was read again":    {here(row(201, now), relook(false)), list},
+		"pushed, and the list holds them now":     {here(row(150, now), relook(true)), "again"},
+		"pushed again while it was read again":    {here(row(201, now), relook(false)), list + " again"},
 		"removed after the list was read":         {there(row(101, time.Time{})), "look"},
 		"removed, and the list holds them still":  {there(row(150, now), relook(true)), add},
-		"removed, and the list lacks them by now": {there(row(150, now), relook(false)), ""},
+		"removed, and the list lacks them by now": {there(row(150, now), relook(false)), "again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := say(rules().Membership(tc.c)); got != tc.want {

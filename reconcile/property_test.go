@@ -36,22 +36,31 @@ func drawMember(t *rapid.T, id string) *roster.Member {
 }
 
 func drawWanted(t *rapid.T, stamp int64) *roster.WantedMember {
-	return &roster.WantedMember{ObjectID: obj, Enabled: rapid.IntRange(0, 2).Draw(t, "enabled") > 0, Stamp: stamp,
+	w := &roster.WantedMember{ObjectID: obj, Enabled: rapid.IntRange(0, 2).Draw(t, "enabled") > 0, Stamp: stamp,
 		Values: map[string]string{roster.AttrUserName: names.Draw(t, "userName"), roster.AttrDisplayName: names.Draw(t, "displayName"),
 			roster.AttrExternalID: names.Draw(t, "externalId")}}
+	switch rapid.IntRange(0, 7).Draw(t, "beyond on and off") {
+	case 0:
+		w.Enabled, w.Keep = false, true
+	case 1:
+		w.Enabled, w.Gone = false, "deleted"
+	}
+	return w
 }
 
 func drawLook(t *rapid.T, stamp int64) *roster.Look {
 	l := &roster.Look{Stamp: stamp, At: now, Found: rapid.Bool().Draw(t, "found")}
 	if l.Found {
 		l.InScope, l.There = rapid.Bool().Draw(t, "in scope"), drawWanted(t, stamp)
+		l.There.Gone = "" // said by a delta only
 	}
 	return l
 }
 
 // drawCandidate draws any candidate: with or without a link, a match, a snapshot that speaks of it.
 func drawCandidate(t *rapid.T) roster.MemberCandidate {
-	c := roster.MemberCandidate{ObjectID: obj, SilenceStamp: 100, Protected: rapid.IntRange(0, 4).Draw(t, "protected") == 0}
+	c := roster.MemberCandidate{ObjectID: obj, SilenceStamp: 100, Protected: rapid.IntRange(0, 4).Draw(t, "protected") == 0,
+		Ungranted: rapid.IntRange(0, 3).Draw(t, "ungranted") == 0}
 	if rapid.IntRange(0, 3).Draw(t, "speaks") > 0 {
 		c.There = drawWanted(t, 100)
 	}
@@ -77,7 +86,7 @@ func drawCandidate(t *rapid.T) roster.MemberCandidate {
 
 func drawRules(t *rapid.T) reconcile.Rules {
 	r := rules()
-	r.AllWhole = rapid.Bool().Draw(t, "whole")
+	r.AllWhole, r.Delta = rapid.Bool().Draw(t, "whole"), rapid.IntRange(0, 3).Draw(t, "delta") == 0
 	return r
 }
 
@@ -209,14 +218,29 @@ func TestOnlyEvidenceRemoves(t *testing.T) {
 				continue
 			}
 			switch {
-			case c.There == nil && !r.AllWhole:
+			case c.There == nil && !r.AllWhole && !c.Ungranted:
 				t.Fatal("silence in lists not whole removes")
 			case c.There == nil && c.Look == nil:
 				t.Fatal("silence removes without a second look")
 			case c.There != nil && c.There.Enabled:
 				t.Fatal("a person who is in the snapshot and enabled is removed")
-			case c.Look != nil && c.Look.Found && c.Look.InScope && c.Look.There.Enabled:
+			case c.Look != nil && c.Look.Found && c.Look.InScope && (c.Look.There.Enabled || c.Look.There.Keep):
 				t.Fatal("a look that says in scope does not keep")
+			case c.There != nil && c.There.Keep:
+				t.Fatal("a person who is kept is removed")
+			}
+		}
+	})
+}
+
+// Who is kept stays what they are: nobody is made, and nobody's access taken or given back.
+func TestKeptStayAsTheyAre(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, d := decide(t, drawRules(t), drawCandidate(t))
+		keeps := c.There != nil && c.There.Keep || c.Look != nil && c.Look.InScope && c.Look.There.Keep
+		for _, x := range d.Drifts {
+			if keeps && x.Action != roster.ActNone && x.Action != roster.ActUpdate {
+				t.Fatalf("somebody who is kept: %s", say(d))
 			}
 		}
 	})

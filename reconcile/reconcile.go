@@ -18,12 +18,15 @@ type Rules struct {
 	Source     string // "graph" or "okta": where the evidence comes from
 	// AssignmentsWhole: the list of assigned groups (or push mappings) was read whole, so silence about a team counts.
 	AssignmentsWhole bool
-	// AllWhole: the assignment list and every assigned group's list were read whole, so silence about a person counts.
+	// AllWhole: the lists that put people in scope were read whole, so silence about a person counts: the assignment list
+	// and every assigned group's list, or the application's users.
 	AllWhole bool
-	Now      time.Time
-	ReadAt   time.Time     // when the pull began, for the evidence; zero: Now
-	Settle   time.Duration // how long a push is trusted above an IdP that may answer from an older replica
-	Managed  []string      // the attribute paths that the mapping writes; empty: whatever a person comes with
+	// Delta: the snapshot holds what has changed, and says nothing of who has whose userName or email besides.
+	Delta   bool
+	Now     time.Time
+	ReadAt  time.Time     // when the pull began, for the evidence; zero: Now
+	Settle  time.Duration // how long a push is trusted above an IdP that may answer from an older replica
+	Managed []string      // the attribute paths that the mapping writes; empty: whatever a person comes with
 	// AdoptLocal: the policy adopt_local is by_email.
 	AdoptLocal bool
 }
@@ -63,7 +66,9 @@ type Decision struct {
 	// Claim: the link's target is unclaimed, and becomes this connection's with the link.
 	Claim bool
 	// Pass is the id of the connection that ownership passes to; the drift that lists it has the action none.
-	Pass   string
+	Pass string
+	// Again says why the next run is to judge the object anew, though no drift may say so: two reads of it differed.
+	Again  string
 	Drifts []roster.Drift // in apply order
 }
 
@@ -164,13 +169,18 @@ func listed(drifts []roster.Drift, why string) []roster.Drift {
 		if d.Action != roster.ActNone {
 			d.Reason = why + ": " + d.Reason
 			d.Action, d.AlwaysHeld, d.Needs, d.Waits, d.Link = roster.ActNone, "", nil, "", nil
+			d.Again = true
 		}
 		out = append(out, d)
 	}
 	return out
 }
 
-// held lists what is found about an object that an open held plan covers.
-func held(j judged, run string) Decision {
-	return Decision{Drifts: listed(j.drifts, "held by run "+run)}
+// held lists what is found about an object that an open held plan covers. Once that is decided it is judged anew.
+func held(drifts []roster.Drift, run string) Decision {
+	drifts = listed(drifts, "held by run "+run)
+	for i := range drifts {
+		drifts[i].Again = false
+	}
+	return Decision{Drifts: drifts}
 }

@@ -39,6 +39,7 @@ func (r Rules) stale(j *judged, p person, needs []roster.Guarded) {
 		}
 		d := p.drift(kind, roster.ActNone, why)
 		d.Values, d.Before = map[string]string{path: want}, map[string]string{path: have}
+		d.Again = p.byEmail()
 		rest = append(rest, d)
 	}
 	inLine := len(rest) == 0
@@ -72,7 +73,7 @@ func (r Rules) keeps(p person, path, want string) (roster.Kind, string) {
 		return "", ""
 	}
 	switch {
-	case p.made != LinkNone && p.link.Rule == RuleEmail:
+	case p.byEmail():
 		return roster.StaleMember, path + " differs, but the link was made by email in this run: a match key changes no sooner than the next"
 	case kept(&p.link, by, seen, want):
 		return roster.StaleMember, keptReason(path)
@@ -84,6 +85,9 @@ func (r Rules) keeps(p person, path, want string) (roster.Kind, string) {
 	}
 	return "", ""
 }
+
+// byEmail reports whether the link is made by email in this run.
+func (p *person) byEmail() bool { return p.made != LinkNone && p.link.Rule == RuleEmail }
 
 // kept reports whether a match key stays as a push made it.
 func kept(l *roster.Link, by roster.Writer, seen, want string) bool {
@@ -105,7 +109,9 @@ func (p *person) seen(inLine bool) roster.Link {
 	if p.silent {
 		return l
 	}
-	l.State = p.state
+	if !p.kept || p.here.Status.Live() {
+		l.State = p.state
+	}
 	if p.there == nil {
 		return l
 	}

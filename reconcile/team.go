@@ -42,14 +42,14 @@ func (r Rules) Team(c roster.TeamCandidate) Decision {
 	}
 	g := group{c: &c, silent: c.There == nil, there: c.There, state: roster.LinkGone}
 	f := first{silent: g.silent, stamp: c.SilenceStamp}
-	text := "absent from the list of assigned groups, which was read whole"
+	text := r.absentTeam()
 	if c.There != nil {
 		f.stamp, g.state, text = c.There.Stamp, roster.LinkOn, "in scope"
 	}
 	g.evidence = []roster.Evidence{r.saw(r.readAt(), text)}
 	f.judged = r.judgeTeam(g)
 	if c.HeldBy != "" {
-		return held(f.judged, c.HeldBy)
+		return held(f.drifts, c.HeldBy)
 	}
 	var look *int64
 	if c.Look != nil {
@@ -66,7 +66,7 @@ func (r Rules) lookedAt(c *roster.TeamCandidate) group {
 	case !c.Look.Found:
 		g.state, g.there, text = roster.LinkGone, nil, "no such group found by a second look"
 	case !c.Look.InScope:
-		g.state, text = roster.LinkOff, "no assignment found by a second look"
+		g.state, text = roster.LinkOff, r.unassignedTeam()
 	default:
 		g.state, text = roster.LinkOn, "in scope, by a second look"
 	}

@@ -98,7 +98,7 @@ func (r Rules) unlinkedTeam(c *roster.TeamCandidate) Decision {
 	gone := r.noSuchTeam(g)
 	switch {
 	case c.HeldBy != "":
-		return held(gone, c.HeldBy)
+		return held(gone.drifts, c.HeldBy)
 	case c.Look == nil:
 		return Decision{Look: true, LookReason: "stored without a link: look it up by display name",
 			Drifts: listed(gone.drifts, "waits for a look-up in the IdP")}

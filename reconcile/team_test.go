@@ -97,14 +97,14 @@ func TestTeam(t *testing.T) {
 		"held":                                     {rules(), func() roster.TeamCandidate { c := linkedTeam(eng(), nil, nil); c.HeldBy = "r1"; return c }(), "orphaned_team none"},
 		"fresh, with a difference":                 {rules(), linkedTeam(eng(fresh), wantedEng("X", "e1"), nil), "look"},
 		"pushed long ago":                          {rules(), linkedTeam(eng(old), wantedEng("X", "e1"), nil), "stale_team update displayName=X"},
-		"fresh, and a look in line":                {rules(), linkedTeam(eng(fresh), wantedEng("X", "e1"), teamLook(true, true, same)), ""},
+		"fresh, and a look in line":                {rules(), linkedTeam(eng(fresh), wantedEng("X", "e1"), teamLook(true, true, same)), "again"},
 		"without a link":                           {rules(), unlinked(eng(), nil, nil), "look"},
 		"without a link, found":                    {rules(), unlinked(eng(), same, teamLook(true, true, same)), "link made t1 by displayName"},
 		"without a link, found out of scope":       {rules(), unlinked(eng(), same, teamLook(true, false, same)), "link made t1 by displayName; orphaned_team delete"},
 		"without a link, a look alone":             {partly(rules()), unlinked(eng(), same, teamLook(true, false, same)), "link made t1 by displayName"},
 		"without a link, not found":                {rules(), unlinked(eng(), nil, teamLook(false, false, nil)), "orphaned_team delete held"},
 		"unclaimed, not found":                     {rules(), unlinked(eng(unclaimed), nil, teamLook(false, false, nil)), "orphaned_team none"},
-		"not found so soon after a push":           {rules(), unlinked(eng(fresh), nil, teamLook(false, false, nil)), "orphaned_team none"},
+		"not found so soon after a push":           {rules(), unlinked(eng(fresh), nil, teamLook(false, false, nil)), "orphaned_team none again"},
 		"without a link, several found":            {rules(), unlinked(eng(), nil, teamLook(true, false, nil)), "conflict none"},
 		"without a link, another matches first": {rules(), func() roster.TeamCandidate {
 			c := unlinked(eng(func(t *roster.Team) { t.ExternalID = "" }), same, teamLook(true, true, same))

@@ -23,7 +23,7 @@ func (r Rules) unlinkedMember(c *roster.MemberCandidate) Decision {
 	gone := r.notFound(p)
 	switch {
 	case c.HeldBy != "":
-		return held(gone, c.HeldBy)
+		return held(gone.drifts, c.HeldBy)
 	case c.Look == nil:
 		return Decision{Look: true, LookReason: "stored without a link: look it up by userName and work email",
 			Drifts: listed(gone.drifts, "waits for a look-up in the IdP")}
@@ -72,7 +72,7 @@ func (r Rules) foundMember(p person, there *roster.WantedMember, here stamps) De
 	p.made = LinkMade
 	p.link = r.newLink(roster.TypeMember, p.c.ObjectID, p.here.ID, m.rule)
 	p.link.Org = p.here.Org
-	if there.Enabled && !look.InScope && !r.AllWhole {
+	if (there.Enabled || there.Keep) && !look.InScope && !r.AllWhole {
 		j := judged{here: here} // a second look never decides alone
 		j.keep(p, p.seen(true))
 		return j.decision()
@@ -90,6 +90,7 @@ func withSelf(p person, there *roster.WantedMember) *roster.MemberCandidate {
 	same := func(a, b string) bool { return a != "" && a == b }
 	c.Matches = append(slices.Clone(c.Matches), roster.Match{
 		Member:       *p.here,
+		ByID:         same(p.here.ID, there.MemberID),
 		ByExternalID: same(p.here.ExternalID(), p.c.ObjectID),
 		ByUserName:   same(roster.Fold(p.here.UserName()), roster.Fold(there.UserName())),
 		ByEmail:      same(roster.Fold(p.here.Email()), roster.Fold(there.Values[roster.AttrWorkEmail])),

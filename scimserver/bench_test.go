@@ -17,8 +17,23 @@ import (
 	"github.com/rosterd/rosterd/scimserver"
 )
 
-// benchmark opens a server over SQLite, and over PostgreSQL where one is at hand.
+// bench is a server with one organisation.
+type bench struct {
+	roster *roster.Roster
+	org    string
+	do     func(method, path, body string) int
+}
+
 func benchmark(b *testing.B, run func(b *testing.B, do func(method, path, body string) int)) {
+	b.Helper()
+	benchmarkOver(b, func(b *testing.B, e bench) {
+		b.Helper()
+		run(b, e.do)
+	})
+}
+
+// benchmarkOver opens a server over SQLite, and over PostgreSQL where one is at hand.
+func benchmarkOver(b *testing.B, run func(b *testing.B, e bench)) {
 	b.Helper()
 	databases := map[string]string{"sqlite": ""}
 	if server := os.Getenv("ROSTERD_TEST_POSTGRES"); server != "" {
@@ -48,13 +63,13 @@ func benchmark(b *testing.B, run func(b *testing.B, do func(method, path, body s
 			if err != nil {
 				b.Fatal(err)
 			}
-			run(b, func(method, path, body string) int {
+			run(b, bench{roster: r, org: org, do: func(method, path, body string) int {
 				req := httptest.NewRequest(method, "/scim/v2"+path, strings.NewReader(body))
 				req.Header.Set("Authorization", "Bearer "+plain)
 				w := httptest.NewRecorder()
 				srv.ServeHTTP(w, req)
 				return w.Code
-			})
+			}})
 		})
 	}
 }

@@ -2,6 +2,7 @@ package scimserver
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,10 +16,16 @@ const commitTime = 30 * time.Second
 // render makes the answer of a write from its outcome. It may be called again when the transaction is tried again.
 type render func(*roster.Outcome) (answer, error)
 
+// write is a change that a request, or an operation of a bulk request, asks for.
+type write struct {
+	change roster.Change
+	render render
+}
+
 // commit writes one change, with its answer and the request log's row in the same transaction, and then sends that very
 // answer. A client that goes away doesn't stop it half-way.
-func (x *exchange) commit(change roster.Change, render render) error {
-	made, err := x.write(change, render)
+func (x *exchange) commit(w write) error {
+	made, _, err := x.write(w)
 	if err != nil {
 		return err
 	}
@@ -26,30 +33,37 @@ func (x *exchange) commit(change roster.Change, render render) error {
 	return nil
 }
 
-func (x *exchange) write(change roster.Change, render render) (answer, error) {
+func (x *exchange) write(w write) (answer, roster.Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), commitTime)
 	defer cancel()
 	var made answer
 	cause := roster.Cause{
-		Actor:      roster.Actor{Kind: roster.ActorToken, ID: x.token.ID, Name: x.token.Name},
-		Reason:     "SCIM " + x.r.Method,
-		Connection: x.token.Connection,
-		By:         roster.ByPush,
-		RequestID:  x.id,
-		Atomic:     true,
+		Actor:          roster.Actor{Kind: roster.ActorToken, ID: x.token.ID, Name: x.token.Name},
+		Reason:         "SCIM " + x.r.Method,
+		Connection:     x.token.Connection,
+		ConnectionName: x.token.ConnectionName,
+		By:             roster.ByPush,
+		RequestID:      x.id,
+		Atomic:         true,
 		Respond: func(outs []roster.Outcome) (*roster.Request, error) {
 			var err error
-			if made, err = render(&outs[0]); err != nil {
+			if made, err = w.render(&outs[0]); err != nil {
 				return nil, err
 			}
-			row := x.logRow(made, "")
+			row := x.logRow(made, sentences(made.detail, x.part))
 			return &row, nil
 		},
 	}
-	if _, err := x.s.roster.Commit(ctx, x.org.ID, cause, []roster.Change{change}); err != nil {
-		return answer{}, err
+	outs, err := x.s.roster.Commit(ctx, x.org.ID, cause, []roster.Change{w.change})
+	if err != nil {
+		return answer{}, roster.Outcome{}, err
 	}
-	return made, nil
+	return made, outs[0], nil
+}
+
+// sentences joins what there is to say.
+func sentences(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
 }
 
 // etag renders a version as a weak entity tag (RFC 7644, section 3.14).

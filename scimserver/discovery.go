@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/scimserver/scim"
 )
 
@@ -12,10 +13,38 @@ func (x *exchange) serviceProviderConfig() error {
 	if err := x.noFilter(); err != nil {
 		return err
 	}
-	return x.sendJSON(scim.NewServiceProviderConfig(x.base, scim.Capabilities{MaxResults: x.s.limits.maxPage, ETag: true}))
+	return x.sendJSON(scim.NewServiceProviderConfig(x.base, x.s.capabilities()))
 }
 
-func (s *Server) types() []*scim.ResourceType { return []*scim.ResourceType{s.users, s.groups} }
+// capabilities is what the service can do.
+func (s *Server) capabilities() scim.Capabilities {
+	return scim.Capabilities{
+		MaxResults: s.limits.maxPage, ETag: true, Sort: true, Bulk: s.bulkSupport(),
+		Pagination: &scim.PaginationSupport{
+			Cursor: true, Index: true, DefaultMethod: "index", DefaultSize: s.limits.page, MaxSize: s.limits.maxPage,
+			CursorTimeout: int(cursorTime.Seconds()),
+		},
+	}
+}
+
+// users is the type User as the organisation has it.
+func (x *exchange) users() *scim.ResourceType {
+	if len(x.s.own) == 0 {
+		return x.s.users
+	}
+	if t := x.s.own[roster.Fold(x.org.Name)]; t != nil {
+		return t
+	}
+	return x.s.users
+}
+
+// types are the resource types. Who shows a token on the open pages of discovery is shown the organisation's own.
+func (x *exchange) types() []*scim.ResourceType {
+	if x.org.ID == "" && len(x.s.own) > 0 {
+		x.recognise()
+	}
+	return []*scim.ResourceType{x.users(), x.s.groups}
+}
 
 // resourceTypes is GET /ResourceTypes.
 func (x *exchange) resourceTypes() error {
@@ -23,7 +52,7 @@ func (x *exchange) resourceTypes() error {
 		return err
 	}
 	var docs []scim.ResourceTypeDocument
-	for _, t := range x.s.types() {
+	for _, t := range x.types() {
 		docs = append(docs, t.At(x.base))
 	}
 	return x.sendJSON(scim.NewListResponse(docs, len(docs), 1))
@@ -31,8 +60,8 @@ func (x *exchange) resourceTypes() error {
 
 // resourceType is GET /ResourceTypes/{name}.
 func (x *exchange) resourceType() error {
-	for _, t := range x.s.types() {
-		if t.Name == x.arg {
+	for _, t := range x.types() {
+		if strings.EqualFold(t.Name, x.arg) {
 			return x.sendJSON(t.At(x.base))
 		}
 	}
@@ -45,7 +74,7 @@ func (x *exchange) schemas() error {
 		return err
 	}
 	var docs []scim.SchemaDocument
-	for _, t := range x.s.types() {
+	for _, t := range x.types() {
 		for _, s := range t.Schemas() {
 			docs = append(docs, s.At(x.base))
 		}
@@ -55,7 +84,7 @@ func (x *exchange) schemas() error {
 
 // schema is GET /Schemas/{urn}.
 func (x *exchange) schema() error {
-	for _, t := range x.s.types() {
+	for _, t := range x.types() {
 		for _, s := range t.Schemas() {
 			if strings.EqualFold(s.ID, x.arg) {
 				return x.sendJSON(s.At(x.base))

@@ -55,14 +55,20 @@ func (x *exchange) fail(err error) {
 		x.refuse(d)
 		return
 	}
+	told, detail := x.tell(err)
+	x.sendError(told, detail, "")
+}
+
+// tell is explain for any failure: one that is ours is logged, and told without its cause.
+func (x *exchange) tell(err error) (told *scim.Error, detail string) {
 	told, detail, ok := explain(err)
 	if !ok {
 		x.s.log.LogAttrs(x.r.Context(), slog.LevelError, "SCIM request failed",
 			slog.String("request_id", x.id), slog.String("method", x.r.Method), slog.String("path", x.r.URL.EscapedPath()),
 			slog.Any("error", err))
-		told, detail = internalError(x.id), err.Error()
+		return internalError(x.id), err.Error()
 	}
-	x.sendError(told, detail, "")
+	return told, detail
 }
 
 func internalError(request string) *scim.Error {

@@ -34,6 +34,9 @@ type exchange struct {
 	token roster.Token
 	org   roster.Organisation // its ID is empty until the token is known
 	body  []byte              // as read so far
+	given []byte              // the body of an operation of a bulk request; nil: it is read from the request
+	part  string              // what the request is a part of, for the request log
+	trace trace
 }
 
 // answer is a response that is made before it is sent.
@@ -43,6 +46,7 @@ type answer struct {
 	version  int64 // 0: no ETag
 	body     []byte
 	logged   []byte // what the request log gets in place of the body, if that is set
+	detail   string // what the request log says beside it
 }
 
 // method is what the handlers see: HEAD is a GET of which net/http drops the body.
@@ -60,6 +64,7 @@ func (x *exchange) view() store.View {
 
 // send writes an answer.
 func (x *exchange) send(a answer) {
+	a = x.conditional(a)
 	x.header(a)
 	if a.body != nil {
 		x.w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
@@ -73,7 +78,7 @@ func (x *exchange) send(a answer) {
 func (x *exchange) header(a answer) {
 	h := x.w.Header()
 	h.Set("Cache-Control", "no-store")
-	if a.status != http.StatusNoContent {
+	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
 		h.Set("Content-Type", mediaType)
 	}
 	if a.location != "" {
@@ -96,14 +101,23 @@ func (x *exchange) sendJSON(v any) error {
 
 // readBody reads the body of a POST, PUT or PATCH once its content type is one that SCIM knows.
 func (x *exchange) readBody() error {
+	if x.given != nil {
+		x.body = x.given
+		return nil
+	}
+	return x.readUpTo(x.s.limits.body, "the body is larger than %d bytes")
+}
+
+// readUpTo reads a body; tooLarge says what the limit is.
+func (x *exchange) readUpTo(limit int64, tooLarge string) error {
 	if err := contentType(x.r.Header.Get("Content-Type")); err != nil {
 		return err
 	}
 	var err error
-	x.body, err = web.ReadBody(x.w, x.r, x.s.limits.body)
+	x.body, err = web.ReadBody(x.w, x.r, limit)
 	switch {
 	case errors.Is(err, web.ErrBodyTooLarge):
-		return scim.NewError(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", x.s.limits.body)
+		return scim.NewError(http.StatusRequestEntityTooLarge, tooLarge, limit)
 	case errors.Is(err, web.ErrBodyEncoding):
 		return scim.NewError(http.StatusUnsupportedMediaType, "Content-Encoding must be gzip or none")
 	case err != nil:

@@ -1,201 +1,309 @@
 package scimserver
 
 import (
+	"encoding/json"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/scimserver/scim"
 )
 
-// lowering turns a filter of the protocol (RFC 7644, section 3.4.2.2) into one that the store answers by its columns.
-// Where a column says a little more than the attribute, wide is set: what the store finds has then to be checked.
+// lowering turns a filter of the protocol (RFC 7644, section 3.4.2.2) into one that the store answers in SQL. What it
+// means is said by scim.Match: both find the same resources.
 //
-//	attribute                       column                                  wide
-//	id, externalId                  the same, bytewise                      for co, sw, ew: SQLite's LIKE ignores case
-//	userName                        its folded key                          no
-//	displayName of a group          its folded key                          no
-//	displayName of a user           what is shown, so never empty           yes
-//	name.givenName, .familyName     the same                                no
-//	emails, emails.value            the work address, or primary, or first  yes
-//	emails[type eq "work"].value    the same                                yes
-//	active, meta.created, meta.lastModified                                 no
-//	members of a group              the memberships that count              no
+//	attribute                                 where it is
+//	id, externalId, meta.created and the like columns
+//	userName, a group's displayName           columns of folded keys
+//	active                                    the status
+//	meta.location, meta.version               made of the id, of the version
+//	schemas, meta.resourceType                known, but for extensions that have values
+//	groups of a user, members of a group      the memberships that count
+//	everything else of a user                 the search document
+//	what the type doesn't define, password    nowhere: it has no value
 type lowering struct {
-	users bool
-	wide  bool
+	t *scim.ResourceType
+	// users says that the resources are Users, else Groups; location is what stands before their ids, references before
+	// those of a User's groups or a Group's members.
+	users                bool
+	location, references string
+	nested               string // stands before the ids of groups within a group
 }
 
-func (l *lowering) fields() map[string]roster.Field {
-	out := map[string]roster.Field{
-		"id": roster.FieldID, "externalId": roster.FieldExternalID, "displayName": roster.FieldDisplayName,
-		"meta.created": roster.FieldCreated, "meta.lastModified": roster.FieldModified,
+func (x *exchange) lowering(t *scim.ResourceType) lowering {
+	l := lowering{t: t, users: t.Schema.ID == scim.UserURN, location: x.location(t, "")}
+	l.references, l.nested = x.location(x.users(), ""), x.location(x.s.groups, "")
+	if l.users {
+		l.references = l.nested
 	}
-	if !l.users {
-		out["members.value"] = roster.FieldMember
-		out["members"] = roster.FieldMember
-		return out
+	return l
+}
+
+func everybody() roster.Filter { return roster.Filter{Op: roster.All} }
+
+func nobody() roster.Filter { return roster.Filter{Op: roster.None} }
+
+func constant(yes bool) roster.Filter {
+	if yes {
+		return everybody()
 	}
-	out["userName"], out["active"] = roster.FieldUserName, roster.FieldActive
-	out["name.givenName"], out["name.familyName"] = roster.FieldGivenName, roster.FieldFamilyName
-	out["emails.value"], out["emails"] = roster.FieldEmail, roster.FieldEmail
+	return nobody()
+}
+
+// lower lowers a filter or one of its terms.
+func (l lowering) lower(f scim.Filter) roster.Filter {
+	switch f := f.(type) {
+	case scim.And:
+		return l.all(roster.And, f.Terms)
+	case scim.Or:
+		return l.all(roster.Or, f.Terms)
+	case scim.Not:
+		return l.all(roster.Not, []scim.Filter{f.Term})
+	case scim.Present:
+		return l.present(f)
+	case scim.Compare:
+		return l.compare(f)
+	case scim.ValuePath:
+		return l.valuePath(f)
+	}
+	return nobody()
+}
+
+func (l lowering) all(op roster.FilterOp, terms []scim.Filter) roster.Filter {
+	out := roster.Filter{Op: op}
+	for _, t := range terms {
+		out.Sub = append(out.Sub, l.lower(t))
+	}
 	return out
 }
 
-func notYet(what string) error {
-	return scim.InvalidFilter("%s can't be filtered on", clip(what))
+// source says where the store has an attribute.
+type source struct {
+	field          roster.Field
+	attr           roster.Attr
+	part           string
+	as             roster.ComparedAs
+	prefix, suffix string
+	groupPrefix    string
 }
 
-// lower lowers one term; negated says that it stands under a "not", where checking what was found would not help.
-func (l *lowering) lower(f scim.Filter, negated bool) (roster.Filter, error) {
+// source finds an attribute in the store; false: it has no value there.
+func (l lowering) source(p scim.Path) (source, bool) {
+	a := p.Attribute()
+	if !p.Known() || a == nil || a.Returned == scim.Never {
+		return source{}, false
+	}
+	if p.Extension() {
+		return l.attribute(p), l.users
+	}
+	switch p.String() {
+	case "id":
+		return source{field: roster.FieldID, as: roster.AsExact}, true
+	case "externalId":
+		return source{field: roster.FieldExternalID, as: roster.AsExact}, true
+	case "meta.created":
+		return source{field: roster.FieldCreated, as: roster.AsTime}, true
+	case "meta.lastModified":
+		return source{field: roster.FieldModified, as: roster.AsTime}, true
+	case "meta.location":
+		return source{field: roster.FieldID, as: roster.AsExact, prefix: l.location}, true
+	case "meta.version":
+		prefix, suffix, _ := strings.Cut(etag(0), "0")
+		return source{field: roster.FieldVersion, as: roster.AsExact, prefix: prefix, suffix: suffix}, true
+	}
+	if !l.users {
+		switch a.Name {
+		case "displayName":
+			return source{field: roster.FieldDisplayName}, true
+		case "members":
+			return l.relation(roster.FieldMember, p), true
+		}
+		return source{}, false
+	}
+	switch a.Name {
+	case "userName":
+		return source{field: roster.FieldUserName}, true
+	case "active":
+		return source{field: roster.FieldActive, as: roster.AsBoolean}, true
+	case "groups":
+		return l.relation(roster.FieldTeam, p), true
+	}
+	return l.attribute(p), true
+}
+
+func (l lowering) relation(f roster.Field, p scim.Path) source {
+	s := source{field: f, part: p.Sub, as: comparedAs(p.Leaf())}
+	if p.Sub == roster.PartLocation {
+		s.prefix, s.groupPrefix = l.references, l.nested
+	}
+	return s
+}
+
+func (l lowering) attribute(p scim.Path) source {
+	a := p.Attribute()
+	s := source{field: roster.FieldAttribute, attr: roster.Attr{Name: a.Name, Single: !a.MultiValued}, part: p.Sub, as: comparedAs(p.Leaf())}
+	if p.Extension() {
+		s.attr.Schema = p.Schema
+	}
+	if s.part == "" && a.Type != scim.Complex {
+		s.part = "value" // as the search document has it
+	}
+	return s
+}
+
+func comparedAs(a *scim.Attribute) roster.ComparedAs {
+	switch a.Type {
+	case scim.Boolean:
+		return roster.AsBoolean
+	case scim.Integer, scim.Decimal:
+		return roster.AsNumber
+	case scim.DateTime:
+		return roster.AsTime
+	}
+	if a.CaseExact {
+		return roster.AsExact
+	}
+	return roster.AsFolded
+}
+
+func (s source) filter(op roster.FilterOp) roster.Filter {
+	return roster.Filter{Op: op, Field: s.field, Attr: s.attr, Part: s.part, As: s.as, Prefix: s.prefix, Suffix: s.suffix, GroupPrefix: s.groupPrefix}
+}
+
+func (l lowering) present(f scim.Present) roster.Filter {
+	if known, ok := l.known(f, f.Path); ok {
+		return known
+	}
+	s, ok := l.source(f.Path)
+	if !ok {
+		return nobody()
+	}
+	return s.filter(roster.Present)
+}
+
+func (l lowering) compare(f scim.Compare) roster.Filter {
+	if known, ok := l.known(f, f.Path); ok {
+		return known
+	}
+	s, ok := l.source(f.Path)
+	if !ok {
+		return constant(f.Op == scim.NotEqual)
+	}
+	return withValue(s.filter(roster.FilterOp(f.Op)), f)
+}
+
+// withValue gives a comparison its value. Part of a time is looked for in its text.
+func withValue(out roster.Filter, f scim.Compare) roster.Filter {
+	if out.As == roster.AsTime && out.Op.Substring() {
+		out.As = roster.AsFolded
+	}
+	switch v := f.Value.(type) {
+	case string:
+		out.Text = v
+	case bool:
+		out.Bool = v
+	case json.Number:
+		out.Number, _ = v.Float64() // the parser let it pass, so it is one
+	}
+	if out.As == roster.AsTime {
+		out.Time, _ = roster.ParseTime(out.Text) // likewise
+	}
+	return out
+}
+
+// known answers for what needs no look into the store, or only whether an extension has values.
+func (l lowering) known(f scim.Filter, p scim.Path) (roster.Filter, bool) {
+	switch p.String() {
+	case "meta":
+		return everybody(), true
+	case "meta.resourceType":
+		return constant(scim.Match(f, scim.Resource{"meta": map[string]any{"resourceType": l.t.Name}})), true
+	case "schemas", "schemas.value":
+		return l.schemas(f), true
+	}
+	return roster.Filter{}, false
+}
+
+// schemas answers for a filter on "schemas" alone: the core schema is always there, an extension where it has values.
+func (l lowering) schemas(f scim.Filter) roster.Filter {
+	has := func(urn string) bool { return scim.Match(f, scim.Resource{"schemas": []string{urn}}) }
+	if has(l.t.Schema.ID) {
+		return everybody()
+	}
+	out := roster.Filter{Op: roster.Or, Sub: []roster.Filter{nobody()}}
+	for _, e := range l.t.Extensions {
+		if l.users && has(e.Schema.ID) {
+			out.Sub = append(out.Sub, roster.Filter{Op: roster.Present, Field: roster.FieldAttribute, Attr: roster.Attr{Schema: e.Schema.ID}})
+		}
+	}
+	return out
+}
+
+// valuePath lowers attr[filter]: one value must match all of it. Of meta, which has one value and always has it, the filter
+// is one of the resource; so is one of an attribute that has no parts in the store.
+func (l lowering) valuePath(f scim.ValuePath) roster.Filter {
+	if f.Path.String() == "meta" {
+		return l.lower(f.Filter)
+	}
+	if f.Path.String() == "schemas" {
+		return l.schemas(f)
+	}
+	s, ok := l.source(f.Path)
+	if !ok {
+		return nobody()
+	}
+	s.part = ""
+	out := s.filter(roster.Any)
+	out.Sub = []roster.Filter{l.inner(f.Filter, s)}
+	return out
+}
+
+// inner lowers what stands in brackets, over the parts of one value.
+func (l lowering) inner(f scim.Filter, of source) roster.Filter {
+	part := func(op roster.FilterOp, p scim.Path) (roster.Filter, bool) {
+		if !p.Known() {
+			return constant(op == roster.Ne), false
+		}
+		out := roster.Filter{Op: op, Field: roster.FieldPart, Part: p.Sub, As: comparedAs(p.Leaf())}
+		if of.field != roster.FieldAttribute && p.Sub == roster.PartLocation {
+			out.Prefix, out.GroupPrefix = l.references, l.nested
+		}
+		return out, true
+	}
+	group := func(op roster.FilterOp, terms ...scim.Filter) roster.Filter {
+		out := roster.Filter{Op: op}
+		for _, t := range terms {
+			out.Sub = append(out.Sub, l.inner(t, of))
+		}
+		return out
+	}
 	switch f := f.(type) {
 	case scim.And:
-		return l.all(roster.And, f.Terms, negated)
+		return group(roster.And, f.Terms...)
 	case scim.Or:
-		return l.all(roster.Or, f.Terms, negated)
+		return group(roster.Or, f.Terms...)
 	case scim.Not:
-		return l.all(roster.Not, []scim.Filter{f.Term}, !negated)
+		return group(roster.Not, f.Term)
 	case scim.Present:
-		return l.present(f, negated)
+		out, _ := part(roster.Present, f.Path)
+		return out
 	case scim.Compare:
-		return l.compare(f, negated)
-	case scim.ValuePath:
-		return l.valuePath(f, negated)
-	}
-	return roster.Filter{}, notYet(f.String())
-}
-
-func (l *lowering) all(op roster.FilterOp, terms []scim.Filter, negated bool) (roster.Filter, error) {
-	out := roster.Filter{Op: op}
-	for _, t := range terms {
-		sub, err := l.lower(t, negated)
-		if err != nil {
-			return roster.Filter{}, err
+		out, ok := part(roster.FilterOp(f.Op), f.Path)
+		if !ok {
+			return out
 		}
-		out.Sub = append(out.Sub, sub)
+		return withValue(out, f)
 	}
-	return out, nil
+	return nobody()
 }
 
-// field finds the column for a path.
-func (l *lowering) field(p scim.Path) (roster.Field, error) {
-	if f, ok := l.fields()[p.String()]; ok && p.Known() {
-		return f, nil
+// lowerSort lowers what a list is to be sorted by; nil: nothing that the resources have.
+func (l lowering) lowerSort(p scim.Path, descending bool) *roster.Sort {
+	s, ok := l.source(p)
+	if !ok {
+		return nil
 	}
-	return "", notYet(p.String())
-}
-
-// widen notes that the store will find too much. For groups, and under a "not", that can't be put right.
-func (l *lowering) widen(f scim.Filter, negated bool) error {
-	if negated || !l.users {
-		return notYet("by " + f.String())
+	return &roster.Sort{
+		Field: s.field, Attr: s.attr, Part: s.part, As: s.as, Prefix: s.prefix, Suffix: s.suffix, GroupPrefix: s.groupPrefix,
+		Descending: descending,
 	}
-	l.wide = true
-	return nil
-}
-
-func (l *lowering) present(f scim.Present, negated bool) (roster.Filter, error) {
-	field, err := l.field(f.Path)
-	if err == nil && (field == roster.FieldEmail || field == roster.FieldDisplayName && l.users) {
-		err = l.widen(f, negated)
-	}
-	return roster.Filter{Op: roster.Present, Field: field}, err
-}
-
-func (l *lowering) compare(f scim.Compare, negated bool) (roster.Filter, error) {
-	field, err := l.field(f.Path)
-	if err != nil {
-		return roster.Filter{}, err
-	}
-	out := roster.Filter{Op: roster.FilterOp(f.Op), Field: field}
-	substring := f.Op == scim.Contains || f.Op == scim.StartsWith || f.Op == scim.EndsWith
-	switch field {
-	case roster.FieldActive:
-		on, ok := f.Value.(bool)
-		if !ok || (f.Op != scim.Equal && f.Op != scim.NotEqual) {
-			return roster.Filter{}, scim.InvalidFilter("active is compared by eq or ne with true or false")
-		}
-		out.Bool = on
-		return out, nil
-	case roster.FieldCreated, roster.FieldModified:
-		return l.compareTime(f, out, substring)
-	case roster.FieldMember:
-		if f.Op != scim.Equal {
-			return roster.Filter{}, notYet("members by " + string(f.Op))
-		}
-	case roster.FieldEmail:
-		if f.Op != scim.Equal {
-			return roster.Filter{}, notYet("emails by " + string(f.Op))
-		}
-		err = l.widen(f, negated)
-	case roster.FieldDisplayName:
-		if l.users {
-			err = l.widen(f, negated || f.Op == scim.NotEqual)
-		}
-	case roster.FieldID, roster.FieldExternalID:
-		if substring {
-			err = l.widen(f, negated)
-		}
-	}
-	if err != nil {
-		return roster.Filter{}, err
-	}
-	out.Text, err = comparedText(f)
-	return out, err
-}
-
-func (l *lowering) compareTime(f scim.Compare, out roster.Filter, substring bool) (roster.Filter, error) {
-	text, err := comparedText(f)
-	if err != nil {
-		return roster.Filter{}, err
-	}
-	if out.Time, err = time.Parse(time.RFC3339Nano, text); err != nil {
-		out.Time, err = time.Parse("2006-01-02T15:04:05.999999999", text) // xsd:dateTime without a zone: UTC
-	}
-	if err != nil || substring {
-		return roster.Filter{}, scim.InvalidFilter("%s is compared by eq, ne, gt, ge, lt or le with a time like 2011-05-13T04:42:34Z", f.Path)
-	}
-	return out, nil
-}
-
-// comparedText is the value of a comparison of text, as a database can take it.
-func comparedText(f scim.Compare) (string, error) {
-	text, ok := f.Value.(string)
-	switch {
-	case !ok:
-		return "", scim.InvalidFilter("%s is compared with text in double quotes", f.Path)
-	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
-		return "", scim.InvalidFilter("%s is compared with something that is not text", f.Path)
-	}
-	return text, nil
-}
-
-// valuePath lowers emails[type eq "work" and value eq "x"], also as emails[type eq "work"].value eq "x", and
-// members[value eq "x"].
-func (l *lowering) valuePath(f scim.ValuePath, negated bool) (roster.Filter, error) {
-	terms := []scim.Filter{f.Filter}
-	if and, ok := f.Filter.(scim.And); ok {
-		terms = and.Terms
-	}
-	var value *scim.Compare
-	for _, t := range terms {
-		c, ok := t.(scim.Compare)
-		switch {
-		case ok && c.Path.Sub == "value" && value == nil:
-			value = &c
-		case ok && c.Path.Sub == "type" && c.Op == scim.Equal && f.Path.Attr == "emails" && isWork(c.Value):
-		default:
-			return roster.Filter{}, notYet(f.String())
-		}
-	}
-	if value == nil {
-		return roster.Filter{}, notYet(f.String())
-	}
-	return l.compare(*value, negated)
-}
-
-func isWork(v any) bool {
-	s, _ := v.(string)
-	return strings.EqualFold(s, "work")
 }

@@ -88,17 +88,21 @@ type memberJSON struct {
 
 func (g *groupWriter) member(m store.Ref) error {
 	var out memberJSON
+	kind := g.x.users()
+	if m.Group {
+		kind = g.x.s.groups
+	}
 	if g.value {
 		out.Value = m.ID
 	}
 	if g.ref {
-		out.Ref = g.x.location(g.x.s.users, m.ID)
+		out.Ref = g.x.location(kind, m.ID)
 	}
 	if g.display {
 		out.Display = m.Name
 	}
 	if g.kind {
-		out.Type = "User"
+		out.Type = kind.Name
 	}
 	body, err := json.Marshal(out)
 	if err != nil {

@@ -2,8 +2,10 @@ package scimserver
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
@@ -31,109 +33,160 @@ func (x *exchange) streamGroup(id string, p scim.Projection, a answer) error {
 	if !possibleID(id) {
 		return noGroup(id)
 	}
-	byID := roster.Filter{Op: roster.Eq, Field: roster.FieldID, Text: id}
 	if !p.Wants("members") || x.r.Method == http.MethodHead {
-		found, _, err := x.s.store.ScimTeams(x.r.Context(), x.view(), &byID, 0, 2)
+		t, err := x.team(x.s.store.Scim(x.view()), id)
 		if err != nil {
 			return err
 		}
-		if len(found) == 0 {
-			return noGroup(id)
-		}
-		a, err := x.groupAnswer(a, p, &found[0], nil)
+		a, err := x.groupAnswer(a, p, t, nil)
 		if err != nil {
 			return err
 		}
 		x.send(a)
 		return nil
 	}
-	return x.s.store.ScimTeamPage(x.r.Context(), x.view(), &byID, 0, 2, 0, func(page *store.TeamPage) error {
-		if len(page.Teams) == 0 {
-			return noGroup(id)
+	return x.s.store.ScimSnapshot(x.r.Context(), x.view(), func(reader *store.ScimReader) error {
+		t, err := x.team(reader, id)
+		if err != nil {
+			return err
 		}
-		t := &page.Teams[0]
 		a.version = t.Version
 		return x.stream(a, func(out *patient) error {
 			g := x.groupWriter(p, out)
-			err := g.write(t, x.membersOf(page, t))
+			err := g.write(t, x.membersOf(reader, t))
 			return flush(g.out, err)
 		})
 	})
 }
 
-func (x *exchange) membersOf(page *store.TeamPage, t *roster.Team) eachMember {
-	return func(fn func(store.Ref) error) error { return page.Members(x.r.Context(), t, fn) }
+// team reads a team as far as the token can see it.
+func (x *exchange) team(reader *store.ScimReader, id string) (*roster.Team, error) {
+	t, err := reader.Team(x.r.Context(), id)
+	if err == nil && t == nil {
+		err = noGroup(id)
+	}
+	return t, err
+}
+
+func (x *exchange) membersOf(reader *store.ScimReader, t *roster.Team) eachMember {
+	return func(fn func(store.Ref) error) error { return reader.EachMember(x.r.Context(), t, fn) }
 }
 
 // groupAnswer renders a group with members that are at hand; nil: without.
-func (x *exchange) groupAnswer(a answer, p scim.Projection, t *roster.Team, members []roster.Member) (answer, error) {
-	render := func(members eachMember) ([]byte, error) {
-		var out bytes.Buffer
-		g := x.groupWriter(p, &out)
-		err := flush(g.out, g.write(t, members))
-		return out.Bytes(), err
-	}
+func (x *exchange) groupAnswer(a answer, p scim.Projection, t *roster.Team, members []store.Ref) (answer, error) {
 	var each eachMember
 	if members != nil {
 		each = func(fn func(store.Ref) error) error {
-			for i := range members {
-				if err := fn(store.Ref{ID: members[i].ID, Name: members[i].UserName()}); err != nil {
+			for _, m := range members {
+				if err := fn(m); err != nil {
 					return err
 				}
 			}
 			return nil
 		}
 	}
-	a.version = t.Version
-	if a.status == http.StatusCreated {
-		a.location = x.location(x.s.groups, t.ID)
-	}
-	var err error
-	if a.body, err = render(each); err != nil {
-		return answer{}, err
-	}
-	if len(members) > maxLoggedMembers {
-		a.logged, err = render(nil)
-	}
+	a.version, a.location = t.Version, x.location(x.s.groups, t.ID)
+	var out bytes.Buffer
+	g := x.groupWriter(p, &out)
+	err := flush(g.out, g.write(t, each))
+	a.body = out.Bytes()
 	return a, err
 }
 
 // createGroup is POST /Groups (RFC 7644, section 3.3).
-func (x *exchange) createGroup() error {
+func (x *exchange) createGroup() error { return x.commitGroup((*exchange).groupCreation) }
+
+func (x *exchange) groupCreation(p scim.Projection) (write, error) {
+	r, err := x.groupBody()
+	if err != nil {
+		return write{}, err
+	}
+	change := roster.TeamCreate{DisplayName: text(r, "displayName"), ExternalID: text(r, "externalId"), Members: memberIDs(r)}
+	return write{change, x.wholeGroup(p, http.StatusCreated)}, nil
+}
+
+// replaceGroup is PUT /Groups/{id} (RFC 7644, section 3.5.1).
+func (x *exchange) replaceGroup() error { return x.commitGroup((*exchange).groupReplacement) }
+
+func (x *exchange) groupReplacement(p scim.Projection) (write, error) {
+	r, err := x.groupBody()
+	if err != nil {
+		return write{}, err
+	}
+	if !possibleID(x.arg) {
+		return write{}, noGroup(x.arg)
+	}
+	version, err := x.expected(x.teamVersion)
+	name, externalID := text(r, "displayName"), text(r, "externalId")
+	return write{roster.TeamEdit{
+		ID: x.arg, Version: version, DisplayName: &name, ExternalID: &externalID, Replace: true, Set: memberIDs(r),
+	}, x.wholeGroup(p, http.StatusOK)}, err
+}
+
+// commitGroup carries out a write of which the answer is the whole group.
+func (x *exchange) commitGroup(wanted func(*exchange, scim.Projection) (write, error)) error {
 	p, err := x.projection(x.s.groups)
 	if err != nil {
 		return err
 	}
-	r, err := x.groupBody()
+	w, err := wanted(x, p)
 	if err != nil {
 		return err
 	}
-	change := roster.TeamCreate{DisplayName: text(r, "displayName"), ExternalID: text(r, "externalId"), Members: memberIDs(r)}
-	return x.commitGroup(change, p, http.StatusCreated)
-}
-
-// commitGroup writes a change of which the outcome is the whole group. Of a group that came back only the store knows
-// all members: they are read once it is written.
-func (x *exchange) commitGroup(change roster.Change, p scim.Projection, status int) error {
-	cameBack := ""
-	made, err := x.write(change, func(out *roster.Outcome) (answer, error) {
-		a := answer{status: status}
-		cameBack = ""
-		if out.Created && out.Team.Version > 1 && p.Wants("members") {
-			cameBack = out.Team.ID
-			return x.groupAnswer(a, p, out.Team, nil)
-		}
-		return x.groupAnswer(a, p, out.Team, out.TeamMembers)
-	})
+	made, out, err := x.write(w)
 	if err != nil {
 		return err
 	}
-	if cameBack != "" {
-		x.sendWhole(cameBack, p, made)
+	if p.Wants("members") && !atHand(&out) {
+		x.sendWhole(out.ID, p, made)
 		return nil
 	}
 	x.send(made)
 	return nil
+}
+
+// atHand reports whether the outcome has all members of the group, and few enough for the request log to be given them.
+// Of a group that came back only the store knows all: they are read once it is written.
+func atHand(out *roster.Outcome) bool {
+	cameBack := out.Created && out.Team.Version > 1
+	return !cameBack && len(out.TeamMembers)+len(out.TeamGroups) <= maxLoggedMembers
+}
+
+// wholeGroup renders a group with its members, where they are at hand.
+func (x *exchange) wholeGroup(p scim.Projection, status int) render {
+	return func(out *roster.Outcome) (answer, error) {
+		a := answer{status: status, detail: unknownMembers(out)}
+		if !atHand(out) {
+			return x.groupAnswer(a, p, out.Team, nil)
+		}
+		members := make([]store.Ref, 0, len(out.TeamMembers)+len(out.TeamGroups))
+		for i := range out.TeamMembers {
+			members = append(members, store.Ref{ID: out.TeamMembers[i].ID, Name: out.TeamMembers[i].UserName})
+		}
+		for _, g := range out.TeamGroups {
+			members = append(members, store.Ref{ID: g.ID, Name: g.DisplayName, Group: true})
+		}
+		return x.groupAnswer(a, p, out.Team, members)
+	}
+}
+
+// unknownMembers tells the operator whom a push named as members that nobody here is, or is any more.
+func unknownMembers(out *roster.Outcome) string {
+	return sentences(
+		listed("not known here, remembered until they come", out.Remembered),
+		listed("deleted here, members again if they come back", out.Waiting))
+}
+
+func listed(what string, ids []string) string {
+	const most = 20
+	if len(ids) == 0 {
+		return ""
+	}
+	out := fmt.Sprintf("%d of the members named are %s: %s", len(ids), what, strings.Join(ids[:min(len(ids), most)], ", "))
+	if len(ids) > most {
+		out += ", …"
+	}
+	return out
 }
 
 // sendWhole answers a write that is done with the group as it is stored, or else with the answer made without members.
@@ -173,51 +226,18 @@ func memberIDs(r scim.Resource) []string {
 	return out
 }
 
-// replaceGroup is PUT /Groups/{id} (RFC 7644, section 3.5.1).
-func (x *exchange) replaceGroup() error {
-	if !possibleID(x.arg) {
-		return noGroup(x.arg)
-	}
-	p, err := x.projection(x.s.groups)
-	if err != nil {
-		return err
-	}
-	r, err := x.groupBody()
-	if err != nil {
-		return err
-	}
-	version, err := x.expected(x.teamVersion)
-	if err != nil {
-		return err
-	}
-	name, externalID := text(r, "displayName"), text(r, "externalId")
-	return x.commitGroup(roster.TeamEdit{
-		ID: x.arg, Version: version, DisplayName: &name, ExternalID: &externalID, Replace: true, Set: memberIDs(r),
-	}, p, http.StatusOK)
-}
-
 // patchGroup is PATCH /Groups/{id} (RFC 7644, section 3.5.2). It answers 204 without reading the group, unless the client
 // asks for attributes.
 func (x *exchange) patchGroup() error {
-	if !possibleID(x.arg) {
-		return noGroup(x.arg)
-	}
 	p, err := x.projection(x.s.groups)
 	if err != nil {
 		return err
 	}
-	change, err := x.groupEdit()
+	w, err := x.groupPatch(p)
 	if err != nil {
 		return err
 	}
-	made, err := x.write(change, func(out *roster.Outcome) (answer, error) {
-		a := answer{status: http.StatusNoContent, version: out.Team.Version}
-		if !p.Explicit() {
-			return a, nil
-		}
-		a.status = http.StatusOK
-		return x.groupAnswer(a, p, out.Team, nil)
-	})
+	made, _, err := x.write(w)
 	if err != nil {
 		return err
 	}
@@ -229,49 +249,94 @@ func (x *exchange) patchGroup() error {
 	return nil
 }
 
-// groupEdit reads a PATCH of a group. What it does to members is brought into one form, whatever shape it came in.
-func (x *exchange) groupEdit() (roster.TeamEdit, error) {
+// groupPatch reads a PATCH of a group. What it does to members is brought into one form, whatever shape it came in.
+func (x *exchange) groupPatch(p scim.Projection) (write, error) {
 	ops, err := x.patchBody()
 	if err != nil {
-		return roster.TeamEdit{}, err
+		return write{}, err
 	}
 	edit, err := scim.ParseGroupEdit(x.s.groups, ops)
 	if err != nil {
-		return roster.TeamEdit{}, err
+		return write{}, err
+	}
+	if !possibleID(x.arg) {
+		return write{}, noGroup(x.arg)
 	}
 	version, err := x.expected(x.teamVersion)
 	if err != nil {
-		return roster.TeamEdit{}, err
+		return write{}, err
+	}
+	if edit.Chooses() {
+		now, err := x.groupMembers()
+		if err != nil {
+			return write{}, err
+		}
+		if edit, err = edit.Choose(now); err != nil {
+			return write{}, err
+		}
 	}
 	members := edit.Fold()
-	return roster.TeamEdit{
+	change := roster.TeamEdit{
 		ID: x.arg, Version: version, DisplayName: edit.DisplayName, ExternalID: edit.ExternalID,
 		Replace: members.Replace, Set: members.Set, Add: members.Add, Remove: members.Remove,
-	}, nil
+	}
+	return write{change, func(out *roster.Outcome) (answer, error) {
+		a := answer{
+			status: http.StatusNoContent, version: out.Team.Version, location: x.location(x.s.groups, out.Team.ID), detail: unknownMembers(out),
+		}
+		if !p.Explicit() {
+			return a, nil
+		}
+		a.status = http.StatusOK
+		return x.groupAnswer(a, p, out.Team, nil)
+	}}, nil
+}
+
+// groupMembers reads the members of a group for a filter that selects some of them by more than their id.
+func (x *exchange) groupMembers() ([]scim.GroupMember, error) {
+	var out []scim.GroupMember
+	byID := roster.Filter{Op: roster.Eq, Field: roster.FieldID, Text: x.arg}
+	err := x.s.store.ScimSnapshot(x.r.Context(), x.view(), func(r *store.ScimReader) error {
+		page, err := r.Teams(x.r.Context(), store.Search{Filter: &byID, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(page.Items) == 0 {
+			return noGroup(x.arg)
+		}
+		return r.EachMember(x.r.Context(), page.Items[0].Team, func(m store.Ref) error {
+			member := scim.GroupMember{Value: m.ID, Display: m.Name, Type: "User", Ref: x.location(x.users(), m.ID)}
+			if m.Group {
+				member.Type, member.Ref = "Group", x.location(x.s.groups, m.ID)
+			}
+			out = append(out, member)
+			return nil
+		})
+	})
+	return out, err
 }
 
 func (x *exchange) teamVersion() (int64, error) {
-	byID := roster.Filter{Op: roster.Eq, Field: roster.FieldID, Text: x.arg}
-	found, _, err := x.s.store.ScimTeams(x.r.Context(), x.view(), &byID, 0, 2)
+	t, err := x.team(x.s.store.Scim(x.view()), x.arg)
 	if err != nil {
 		return 0, err
 	}
-	if len(found) == 0 {
-		return 0, noGroup(x.arg)
-	}
-	return found[0].Version, nil
+	return t.Version, nil
 }
 
 // deleteGroup is DELETE /Groups/{id} (RFC 7644, section 3.6).
 func (x *exchange) deleteGroup() error {
-	if !possibleID(x.arg) {
-		return noGroup(x.arg)
-	}
-	version, err := x.expected(x.teamVersion)
+	w, err := x.groupDeletion(scim.Projection{})
 	if err != nil {
 		return err
 	}
-	return x.commit(roster.TeamDelete{ID: x.arg, Version: version}, func(*roster.Outcome) (answer, error) {
-		return answer{status: http.StatusNoContent}, nil
-	})
+	return x.commit(w)
+}
+
+func (x *exchange) groupDeletion(scim.Projection) (write, error) {
+	if !possibleID(x.arg) {
+		return write{}, noGroup(x.arg)
+	}
+	version, err := x.expected(x.teamVersion)
+	return write{roster.TeamDelete{ID: x.arg, Version: version}, noContent}, err
 }

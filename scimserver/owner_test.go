@@ -33,13 +33,21 @@ func TestOrganisationsSeeNothingOfEachOther(t *testing.T) {
 				s.Errorf("GET %s by another organisation: %s", path, r.raw)
 			}
 		}
-		if r := as("POST", "/Groups", `{"displayName":"Spy","members":[{"value":"`+ada+`"}]}`); r.status != http.StatusBadRequest {
-			s.Errorf("another organisation's member in a group: %d %s", r.status, r.raw)
+		for _, member := range []string{ada, g} {
+			r := as("POST", "/Groups", `{"displayName":"Spy","members":[{"value":"`+member+`"}]}`)
+			if members, _ := r.body["members"].([]any); r.status != http.StatusCreated || len(members) != 0 {
+				s.Errorf("another organisation's member in a group: %d %s", r.status, r.raw)
+			}
+			if r := as("GET", "/Groups/"+r.id(), ""); strings.Contains(string(r.raw), member) {
+				s.Errorf("another organisation's member, read back: %s", r.raw)
+			}
+			s.must(http.StatusOK, "PATCH", "/Users/"+ada, patch(`{"op":"replace","path":"externalId","value":"e1"}`))
+			s.must(http.StatusOK, "PATCH", "/Users/"+ada, patch(`{"op":"remove","path":"externalId"}`))
 		}
 		if r := as("POST", "/Users", `{"userName":"ada@x.com"}`); r.status != http.StatusCreated {
 			s.Errorf("the same userName in another organisation: %d %s", r.status, r.raw)
 		}
-		if r := s.must(http.StatusOK, "GET", "/Users/"+ada, ""); r.text("userName") != "ada@x.com" || r.at("meta/version") != `W/"1"` {
+		if r := s.must(http.StatusOK, "GET", "/Users/"+ada, ""); r.text("userName") != "ada@x.com" || r.at("meta/version") != `W/"5"` {
 			s.Errorf("afterwards: %s", r.raw)
 		}
 	})
@@ -157,10 +165,14 @@ func TestTheLastOwnerIsNeverDeprovisioned(t *testing.T) {
 		s.commit(s.org, roster.MemberAdopt{ID: owner, Connection: c})
 		for _, r := range []reply{
 			s.do("PATCH", "/Users/"+owner, patch(`{"op":"replace","path":"active","value":false}`)), s.do("DELETE", "/Users/"+owner, ""),
+			s.do("PUT", "/Users/"+owner, `{"userName":"owner@x.com","active":false}`), s.do("PATCH", "/Users/"+owner, patch(`{"op":"Replace","path":"active","value":"False"}`)),
 		} {
 			if r.status != http.StatusForbidden || !strings.Contains(r.text("detail"), "last owner") {
 				s.Errorf("%d %s", r.status, r.raw)
 			}
+		}
+		if r, got := s.bulk(operations(`{"method":"DELETE","path":"/Users/` + owner + `"}`)); !slices.Equal(got, []string{"DELETE 403"}) {
+			s.Errorf("in bulk: %s", r.raw)
 		}
 	})
 }

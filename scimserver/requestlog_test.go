@@ -14,7 +14,7 @@ import (
 	"github.com/rosterd/rosterd/internal/roster"
 )
 
-func TestEveryWriteAndEveryFailureIsLoggedAndNoSuccessfulRead(t *testing.T) {
+func TestEveryWriteAndEveryFailureIsLoggedAtOnce(t *testing.T) {
 	each(t, func(s *service) {
 		agent := map[string]string{"User-Agent": "Okta SCIM Client 1.0.0"}
 		made := s.send(request{method: "POST", path: "/Users?attributes=userName", body: oktaUser, header: agent})

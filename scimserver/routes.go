@@ -28,12 +28,17 @@ type route struct {
 // table is the route table; * stands for an id.
 func (s *Server) table() map[string]route {
 	get := func(h handler) map[string]handler { return map[string]handler{"GET": h} }
+	post := func(h handler) map[string]handler { return map[string]handler{"POST": h} }
 	return map[string]route{
 		"ServiceProviderConfig": {public: true, methods: get((*exchange).serviceProviderConfig)},
 		"ResourceTypes":         {public: true, methods: get((*exchange).resourceTypes)},
 		"ResourceTypes/*":       {public: true, methods: get((*exchange).resourceType)},
 		"Schemas":               {public: true, methods: get((*exchange).schemas)},
 		"Schemas/*":             {public: true, methods: get((*exchange).schema)},
+		"":                      {methods: get((*exchange).listAll)},
+		".search":               {methods: post((*exchange).searchAll)},
+		"Users/.search":         {methods: post((*exchange).searchUsers)},
+		"Groups/.search":        {methods: post((*exchange).searchGroups)},
 		"Users":                 {methods: map[string]handler{"GET": (*exchange).listUsers, "POST": (*exchange).createUser}},
 		"Users/*": {methods: map[string]handler{
 			"GET": (*exchange).readUser, "PUT": (*exchange).replaceUser, "PATCH": (*exchange).patchUser, "DELETE": (*exchange).deleteUser,
@@ -42,8 +47,8 @@ func (s *Server) table() map[string]route {
 		"Groups/*": {methods: map[string]handler{
 			"GET": (*exchange).readGroup, "PUT": (*exchange).replaceGroup, "PATCH": (*exchange).patchGroup, "DELETE": (*exchange).deleteGroup,
 		}},
-		"Me":   {methods: every((*exchange).notSupported)},
-		"Bulk": {methods: map[string]handler{"POST": (*exchange).notSupported}},
+		"Me":   {methods: every((*exchange).me)},
+		"Bulk": {methods: map[string]handler{"POST": (*exchange).bulk}},
 	}
 }
 
@@ -51,19 +56,23 @@ func every(h handler) map[string]handler {
 	return map[string]handler{"GET": h, "POST": h, "PUT": h, "PATCH": h, "DELETE": h}
 }
 
-// notSupported answers for what RFC 7644 makes optional: /Me (section 3.11) and /Bulk (section 3.7).
-func (x *exchange) notSupported() error {
-	return scim.NewError(http.StatusNotImplemented, "%s is not supported here", x.r.URL.Path)
+// me answers for /Me (RFC 7644, section 3.11).
+func (x *exchange) me() error {
+	return scim.NewError(http.StatusNotImplemented, "the token stands for an application, not for a person: there is no /Me")
 }
 
-// splitPath takes a path as it was sent apart: which base it begins with, and what follows. Empty segments count for
-// nothing, so that //Users and a slash at the end do no harm.
+// splitPath takes a path as it was sent apart: which base it begins with, and what follows, decoded. Empty segments count
+// for nothing, so that //Users and a slash at the end do no harm.
 func splitPath(path string) (base, rest []string, ok bool) {
 	var parts []string
 	for p := range strings.SplitSeq(path, "/") {
-		if p != "" {
-			parts = append(parts, p)
+		if p == "" {
+			continue
 		}
+		if decoded, err := url.PathUnescape(p); err == nil {
+			p = decoded
+		}
+		parts = append(parts, p)
 	}
 	for _, b := range bases() {
 		if len(parts) >= len(b) && slices.Equal(parts[:len(b)], b) {
@@ -75,17 +84,14 @@ func splitPath(path string) (base, rest []string, ok bool) {
 
 // find returns the route for what follows the base, and the id in it.
 func (s *Server) find(rest []string) (rt route, id string, ok bool) {
-	switch len(rest) {
-	case 1:
-		rt, ok = s.routes[rest[0]]
-	case 2:
-		rt, ok = s.routes[rest[0]+"/*"]
-		var err error
-		if id, err = url.PathUnescape(rest[1]); err != nil {
-			return route{}, "", false
-		}
+	if rt, ok = s.routes[strings.Join(rest, "/")]; ok && len(rest) < 3 && !slices.Contains(rest, "*") {
+		return rt, "", true
 	}
-	return rt, id, ok
+	if len(rest) != 2 {
+		return route{}, "", false
+	}
+	rt, ok = s.routes[rest[0]+"/*"]
+	return rt, rest[1], ok
 }
 
 // serve handles one request.
@@ -98,10 +104,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		x.sendError(internalError(x.id), "panic, see the server's log", "")
 	}
 	web.Recover(s.log, panicked, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		x.w = w
-		if err := x.run(rest); err != nil {
-			x.fail(err)
-		}
+		x.watch(w, func() {
+			if err := x.run(rest); err != nil {
+				x.fail(err)
+			}
+		})
 	})).ServeHTTP(w, r)
 }
 
@@ -114,7 +121,7 @@ func (x *exchange) run(rest []string) error {
 		}
 	}
 	if !found {
-		return scim.NewError(http.StatusNotFound, "there is nothing at %s", x.r.URL.Path)
+		return scim.NewError(http.StatusNotFound, "there is nothing at %s", clip(x.r.URL.Path))
 	}
 	do, ok := rt.methods[x.method()]
 	if !ok {

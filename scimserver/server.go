@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/rosterd/rosterd/internal/roster"
@@ -31,9 +30,15 @@ type Config struct {
 	MaxPage int
 	// MaxPageMembers is how many members the groups of one page hold together before it is cut short; 0: 20000.
 	MaxPageMembers int
+	// SearchTime bounds what one list may cost the database; 0: 15 s. What indexes don't serve is a look at everybody.
+	SearchTime time.Duration
 	// TokenCache is for how long what is known of a token is trusted; 0: 500 ms, negative: not at all. Disabling a token
 	// and switching SCIM off take that long to be obeyed.
 	TokenCache time.Duration
+	// SkipReads keeps requests that read something and were answered out of the request log.
+	SkipReads bool
+	// Extensions are schemas of their own that organisations add to the User (scim.NewExtension), by their names.
+	Extensions map[string][]*scim.Schema
 	// Now is the clock by which tokens expire; nil: time.Now.
 	Now func() time.Time
 }
@@ -48,18 +53,21 @@ type Server struct {
 	now       func() time.Time
 
 	users   *scim.ResourceType
+	own     map[string]*scim.ResourceType // of an organisation that has extensions, by its name: its User
 	groups  *scim.ResourceType
 	routes  map[string]route
 	tokens  *tokenCache
 	used    *usage
-	unknown atomic.Int64
+	unknown *unknownTokens
+	journal *journal
 	handler http.Handler
 }
 
 type limits struct {
-	body                    int64
-	page, maxPage           int
-	pageMembers, candidates int
+	body          int64
+	page, maxPage int
+	pageMembers   int
+	search        time.Duration
 }
 
 // New returns a Server, or an error for a Config that can't work.
@@ -67,7 +75,7 @@ func New(cfg Config) (*Server, error) {
 	switch {
 	case cfg.Roster == nil || cfg.Store == nil || cfg.Log == nil:
 		return nil, errors.New("scimserver: Roster, Store and Log are required")
-	case cfg.MaxBody < 0 || cfg.PageSize < 0 || cfg.MaxPage < 0 || cfg.MaxPageMembers < 0:
+	case cfg.MaxBody < 0 || cfg.PageSize < 0 || cfg.MaxPage < 0 || cfg.MaxPageMembers < 0 || cfg.SearchTime < 0:
 		return nil, errors.New("scimserver: a limit is negative")
 	}
 	if cfg.PublicURL != "" {
@@ -79,16 +87,20 @@ func New(cfg Config) (*Server, error) {
 		roster: cfg.Roster, store: cfg.Store, log: cfg.Log, publicURL: strings.TrimRight(cfg.PublicURL, "/"),
 		limits: limits{
 			body: orDefault(cfg.MaxBody, 10<<20), page: orDefault(cfg.PageSize, 100), maxPage: orDefault(cfg.MaxPage, 1000),
-			pageMembers: orDefault(cfg.MaxPageMembers, 20_000), candidates: 10_000,
+			pageMembers: orDefault(cfg.MaxPageMembers, 20_000), search: orDefault(cfg.SearchTime, 15*time.Second),
 		},
-		now: cfg.Now, users: scim.NewUserType(), groups: scim.NewGroupType(), used: newUsage(),
+		now: cfg.Now, users: scim.NewUserType(), own: map[string]*scim.ResourceType{}, groups: scim.NewGroupType(), used: newUsage(),
+		unknown: newUnknownTokens(), journal: newJournal(!cfg.SkipReads),
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
+	for org, extensions := range cfg.Extensions {
+		s.own[roster.Fold(org)] = scim.NewUserType(extensions...)
+	}
 	s.tokens = newTokenCache(cfg.Store, orDefault(cfg.TokenCache, 500*time.Millisecond), s.now)
 	s.routes = s.table()
-	s.handler = web.RequestID(http.HandlerFunc(s.serve))
+	s.handler = web.RequestID(compressed(http.HandlerFunc(s.serve)))
 	return s, nil
 }
 
@@ -103,7 +115,7 @@ func orDefault[T int | int64 | time.Duration](v, def T) T {
 // path as it was sent.
 func (s *Server) Before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.Serves(r.URL.Path) {
+		if s.Serves(r.URL.EscapedPath()) {
 			s.ServeHTTP(w, r)
 			return
 		}
@@ -122,7 +134,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // UnknownTokens counts the requests so far whose token nobody knows. They belong to no organisation, so no request log
 // has them.
-func (s *Server) UnknownTokens() int64 { return s.unknown.Load() }
+func (s *Server) UnknownTokens() int64 { return s.unknown.count.Load() }
 
 // FlushUsed writes when tokens were last used. The daemon calls it every minute and when it stops.
 func (s *Server) FlushUsed(ctx context.Context) error {

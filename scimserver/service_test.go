@@ -249,9 +249,25 @@ func (s *service) members(group string) []string {
 // log returns the organisation's request log, the oldest first.
 func (s *service) log(org string) []roster.Request {
 	s.Helper()
-	rows, _, err := s.db.Requests(context.Background(), org, 0, 999, store.List{})
+	rows, _, err := s.db.Requests(context.Background(), org, store.RequestFilter{}, store.List{})
 	if err != nil {
 		s.Fatal(err)
 	}
 	return rows
+}
+
+// many makes users without a request for each, and returns their ids in order.
+func (s *service) many(n int) []string {
+	s.Helper()
+	ids := make([]string, 0, n)
+	for len(ids) < n {
+		changes := make([]roster.Change, min(1000, n-len(ids)))
+		for i := range changes {
+			changes[i] = roster.MemberCreate{Attributes: roster.Attributes{"userName": fmt.Sprintf("u%06d@x.com", len(ids)+i)}, Active: true}
+		}
+		for _, o := range s.commit(s.org, changes...) {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
 }

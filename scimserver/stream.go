@@ -2,12 +2,13 @@ package scimserver
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
-	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
 	"github.com/rosterd/rosterd/scimserver/scim"
 )
@@ -46,6 +47,10 @@ func (p *patient) done() {
 // stream writes an answer piece by piece. One that fails before its first piece is an error like any other; after it the
 // connection is cut, so that no client takes the part for the whole.
 func (x *exchange) stream(a answer, write func(*patient) error) error {
+	if x.notModified(a) {
+		x.send(a)
+		return nil
+	}
 	out := &patient{w: x.w, ctl: http.NewResponseController(x.w), status: a.status}
 	x.header(a)
 	err := write(out)
@@ -67,43 +72,84 @@ func flush(w *bufio.Writer, err error) error {
 	return w.Flush()
 }
 
-// listGroups is GET /Groups (RFC 7644, section 3.4.2). A page with members may hold fewer groups than asked for.
-func (x *exchange) listGroups() error {
-	p, err := x.page(x.s.groups)
+// sendPage writes a list. The members of its groups are read while they are written; without a reader they are left out.
+func (x *exchange) sendPage(l *listing, page *store.ScimPage, reader *store.ScimReader) error {
+	groups, err := x.groupsOfAll(l, page)
 	if err != nil {
 		return err
 	}
-	if !p.projection.Wants("members") || x.r.Method == http.MethodHead {
-		teams, total, err := x.s.store.ScimTeams(x.r.Context(), x.view(), p.filter, p.offset(), p.count)
-		if err != nil {
-			return err
-		}
-		return x.streamGroups(&p, teams, total, func(*roster.Team) eachMember { return nil })
-	}
-	return x.s.store.ScimTeamPage(x.r.Context(), x.view(), p.filter, p.offset(), p.count, x.s.limits.pageMembers,
-		func(page *store.TeamPage) error {
-			return x.streamGroups(&p, page.Teams, page.Total, func(t *roster.Team) eachMember { return x.membersOf(page, t) })
-		})
-}
-
-func (x *exchange) streamGroups(p *page, teams []roster.Team, total int, members func(*roster.Team) eachMember) error {
-	return x.stream(answer{status: http.StatusOK}, func(out *patient) error {
-		g := x.groupWriter(p.projection, out)
-		if _, err := fmt.Fprintf(g.out, `{"schemas":[%q],"totalResults":%d,"startIndex":%d,"itemsPerPage":%d,"Resources":[`,
-			scim.ListResponseURN, total, p.StartIndex, len(teams)); err != nil {
-			return err
-		}
-		for i := range teams {
-			if i > 0 {
-				if err := g.out.WriteByte(','); err != nil {
-					return err
-				}
-			}
-			if err := g.write(&teams[i], members(&teams[i])); err != nil {
+	head := listHead{Schemas: []string{scim.ListResponseURN}, TotalResults: page.Total, ItemsPerPage: len(page.Items), StartIndex: l.StartIndex}
+	if l.ByCursor {
+		head.StartIndex = 0
+		if n := len(page.Items); page.More && n > 0 {
+			if head.NextCursor, err = x.nextCursor(l, page.Items[n-1].At); err != nil {
 				return err
 			}
 		}
-		_, err := g.out.WriteString("]}")
-		return flush(g.out, err)
+	}
+	return x.stream(answer{status: http.StatusOK}, func(out *patient) error {
+		w := bufio.NewWriterSize(out, 32<<10)
+		if err := x.writePage(w, l, head, page, groups, reader); err != nil {
+			return err
+		}
+		if out.pieces == 0 { // all of it is still in the buffer
+			x.w.Header().Set("Content-Length", strconv.Itoa(w.Buffered()))
+		}
+		return w.Flush()
 	})
+}
+
+// listHead is a list without its resources (RFC 7644, section 3.4.2; RFC 9865, section 2).
+type listHead struct {
+	Schemas      []string `json:"schemas"`
+	TotalResults int      `json:"totalResults"`
+	StartIndex   int      `json:"startIndex,omitempty"`
+	ItemsPerPage int      `json:"itemsPerPage"`
+	NextCursor   string   `json:"nextCursor,omitempty"`
+}
+
+func (x *exchange) writePage(w *bufio.Writer, l *listing, head listHead, page *store.ScimPage,
+	groups map[string][]store.Ref, reader *store.ScimReader,
+) error {
+	body, err := json.Marshal(head)
+	if err != nil {
+		return fmt.Errorf("encode the list: %w", err)
+	}
+	if _, err := fmt.Fprintf(w, `%s,"Resources":[`, body[:len(body)-1]); err != nil {
+		return err
+	}
+	var teams *groupWriter
+	if l.holds(false) {
+		teams = x.groupWriter(l.projection(false), w)
+		teams.out = w
+	}
+	for i := range page.Items {
+		if i > 0 {
+			if err := w.WriteByte(','); err != nil {
+				return err
+			}
+		}
+		switch item := &page.Items[i]; {
+		case item.Member != nil:
+			err = writeJSON(w, l.projection(true).Apply(x.userOf(item.Member, groups[item.Member.ID])))
+		case reader != nil:
+			err = teams.write(item.Team, x.membersOf(reader, item.Team))
+		default:
+			err = teams.write(item.Team, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err = w.WriteString("]}")
+	return err
+}
+
+func writeJSON(w *bufio.Writer, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	_, err = w.Write(body)
+	return err
 }

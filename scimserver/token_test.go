@@ -1,6 +1,7 @@
 package scimserver_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base32"
 	"encoding/binary"
@@ -72,32 +73,41 @@ func TestARefusedKnownTokenIsCountedInOneRowOfItsOrganisation(t *testing.T) {
 		try := func() reply {
 			return s.send(request{method: "POST", path: "/Users", token: plain, body: oktaUser})
 		}
+		_, unknown, _ := roster.MintToken()
+		stranger := s.send(request{method: "POST", path: "/Users", token: unknown, body: oktaUser})
+		here, elsewhere := sources("127.0.0.0/8"), sources("192.0.2.0/24")
 		for _, tc := range []struct {
 			refuse, admit func()
-			status        int
 			detail        string
 		}{
 			{
 				func() { s.commit(s.org, roster.TokenSet{ID: id, Disabled: true}) }, func() { s.commit(s.org, roster.TokenSet{ID: id}) },
-				http.StatusUnauthorized, "disabled",
+				"token second: the token is disabled",
 			},
-			{func() { s.now = expiry }, func() { s.now = time.Time{} }, http.StatusUnauthorized, "expired at 2100-01-01"},
+			{func() { s.now = expiry }, func() { s.now = time.Time{} }, "token second: the token expired at 2100-01-01T00:00:00Z"},
 			{
 				func() { s.commit(s.org, roster.OrgSCIM{}) }, func() { s.commit(s.org, roster.OrgSCIM{On: true}) },
-				http.StatusForbidden, "switched off",
+				"token second: SCIM is switched off for this organisation",
+			},
+			{
+				func() { s.commit(s.org, roster.TokenLimit{ID: id, Sources: &elsewhere}) }, func() { s.commit(s.org, roster.TokenLimit{ID: id, Sources: &here}) },
+				"token second: the token is not taken from 127.0.0.1",
 			},
 		} {
 			before := len(s.log(s.org))
 			tc.refuse()
 			for range 3 {
-				if r := try(); r.status != tc.status || !strings.Contains(r.text("detail"), tc.detail) {
-					s.Errorf("%s: %d %s", tc.detail, r.status, r.raw)
+				r := try()
+				if r.status != http.StatusUnauthorized || !bytes.Equal(r.raw, stranger.raw) ||
+					r.header.Get("WWW-Authenticate") != stranger.header.Get("WWW-Authenticate") {
+					s.Errorf("%s: %d %s, want what is told of an unknown token: %s", tc.detail, r.status, r.raw, stranger.raw)
 				}
+				s.flush()
 			}
 			tc.admit()
 			rows := s.log(s.org)[before:]
-			if len(rows) != 1 || rows[0].Repeats != 3 || rows[0].Status != tc.status || rows[0].TokenName != "second" ||
-				!strings.Contains(rows[0].Detail, tc.detail) {
+			if len(rows) != 1 || rows[0].Repeats != 3 || rows[0].Status != http.StatusUnauthorized || rows[0].TokenName != "second" ||
+				rows[0].Detail != tc.detail {
 				s.Errorf("%s: logged %+v, want one row counting 3", tc.detail, rows)
 			}
 		}
@@ -129,8 +139,8 @@ func TestDiscoveryIsOpenAndNothingElse(t *testing.T) {
 			}
 		}
 		r := s.do("GET", "/ServiceProviderConfig", "")
-		if r.at("patch/supported") != true || r.at("bulk/supported") != false || r.at("filter/maxResults") != 1000.0 ||
-			r.at("etag/supported") != true || r.at("sort/supported") != false ||
+		if r.at("patch/supported") != true || r.at("bulk/supported") != true || r.at("filter/maxResults") != 1000.0 ||
+			r.at("etag/supported") != true || r.at("sort/supported") != true ||
 			r.at("meta/location") != s.root+"/service/v1/scim/v2/ServiceProviderConfig" {
 			s.Errorf("ServiceProviderConfig: %s", r.raw)
 		}

@@ -16,7 +16,7 @@ func (x *exchange) userOf(m *roster.Member, groups []store.Ref) scim.Resource {
 	r := scim.Resource(maps.Clone(map[string]any(m.Attributes)))
 	r["id"] = m.ID
 	r["active"] = m.Status.Live()
-	r["meta"] = x.meta(x.s.users, m.ID, m.Version, m.CreatedAt, m.UpdatedAt)
+	r["meta"] = x.meta(x.users(), m.ID, m.Version, m.CreatedAt, m.UpdatedAt)
 	if len(groups) > 0 && m.Status.Live() {
 		list := make([]any, len(groups))
 		for i, g := range groups {
@@ -26,7 +26,7 @@ func (x *exchange) userOf(m *roster.Member, groups []store.Ref) scim.Resource {
 		}
 		r["groups"] = list
 	}
-	r["schemas"] = scim.SchemasOf(x.s.users, r)
+	r["schemas"] = scim.SchemasOf(x.users(), r)
 	return r
 }
 

@@ -3,7 +3,9 @@ package scimserver
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"regexp"
 
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
@@ -19,20 +21,16 @@ func (x *exchange) member() (*roster.Member, error) {
 	if !possibleID(x.arg) {
 		return nil, noUser(x.arg)
 	}
-	byID := roster.Filter{Op: roster.Eq, Field: roster.FieldID, Text: x.arg}
-	found, _, err := x.s.store.ScimMembers(x.r.Context(), x.view(), &byID, 0, 2) // 2: a full page would be counted
-	if err != nil {
-		return nil, err
+	m, err := x.s.store.Scim(x.view()).Member(x.r.Context(), x.arg)
+	if err == nil && m == nil {
+		err = noUser(x.arg)
 	}
-	if len(found) == 0 {
-		return nil, noUser(x.arg)
-	}
-	return &found[0], nil
+	return m, err
 }
 
 // readUser is GET /Users/{id} (RFC 7644, section 3.4.1).
 func (x *exchange) readUser() error {
-	p, err := x.projection(x.s.users)
+	p, err := x.projection(x.users())
 	if err != nil {
 		return err
 	}
@@ -65,28 +63,68 @@ func (x *exchange) userAnswer(status int, p scim.Projection, m *roster.Member, g
 	if err != nil {
 		return answer{}, fmt.Errorf("encode user %s: %w", m.ID, err)
 	}
-	a := answer{status: status, version: m.Version, body: body}
-	if status == http.StatusCreated {
-		a.location = x.location(x.s.users, m.ID)
-	}
-	return a, nil
+	return answer{status: status, version: m.Version, location: x.location(x.users(), m.ID), body: body}, nil
 }
 
-// createUser is POST /Users (RFC 7644, section 3.3). Somebody who comes back is answered like somebody new: 201.
+// createUser is POST /Users (RFC 7644, section 3.3). Somebody who comes back is answered like somebody new: 201, with the
+// groups that they are in again.
 func (x *exchange) createUser() error {
-	p, err := x.projection(x.s.users)
+	p, err := x.projection(x.users())
 	if err != nil {
 		return err
 	}
-	r, err := x.userBody()
+	w, err := x.userCreation(p)
 	if err != nil {
 		return err
+	}
+	made, out, err := x.write(w)
+	if err != nil {
+		return err
+	}
+	if out.Member.Version > 1 {
+		made = x.withGroups(p, out.Member, made)
+	}
+	x.send(made)
+	return nil
+}
+
+func (x *exchange) userCreation(p scim.Projection) (write, error) {
+	r, err := x.userBody()
+	if err != nil {
+		return write{}, err
 	}
 	active := activeOf(r)
 	change := roster.MemberCreate{Attributes: attributesOf(r), Active: active == nil || *active}
-	return x.commit(change, func(out *roster.Outcome) (answer, error) {
-		return x.userAnswer(http.StatusCreated, p, out.Member, nil)
-	})
+	return write{change, func(out *roster.Outcome) (answer, error) {
+		return x.userAnswer(http.StatusCreated, p, out.Member, x.joined(nil, out))
+	}}, nil
+}
+
+// withGroups renders a member who came back once more, with groups that only the store knows. Failing that, the answer
+// stays as it was made: what it answers is done.
+func (x *exchange) withGroups(p scim.Projection, m *roster.Member, made answer) answer {
+	groups, err := x.groupsOf(p, m.ID)
+	if err == nil && len(groups) > 0 {
+		var whole answer
+		if whole, err = x.userAnswer(made.status, p, m, groups); err == nil {
+			return whole
+		}
+	}
+	if err != nil {
+		x.s.log.LogAttrs(x.r.Context(), slog.LevelWarn, "SCIM answer without groups",
+			slog.String("request_id", x.id), slog.Any("error", err))
+	}
+	return made
+}
+
+// joined adds to a member's groups those that had named them before they came, as far as the token sees them.
+func (x *exchange) joined(groups []store.Ref, out *roster.Outcome) []store.Ref {
+	for _, t := range out.Joined {
+		if c := x.token.Connection; c == "" || t.Connection == "" || t.Connection == c {
+			groups = append(groups[:len(groups):len(groups)], store.Ref{ID: t.ID, Name: t.DisplayName})
+		}
+	}
+	return groups
 }
 
 // userBody reads a whole User.
@@ -94,46 +132,56 @@ func (x *exchange) userBody() (scim.Resource, error) {
 	if err := x.readBody(); err != nil {
 		return nil, err
 	}
-	r, err := scim.DecodeResource(x.s.users, x.body)
+	r, err := scim.DecodeResource(x.users(), x.body)
 	if err != nil {
 		return nil, err
 	}
-	return r, scim.Validate(x.s.users, r)
+	return r, scim.Validate(x.users(), r)
 }
 
 // replaceUser is PUT /Users/{id} (RFC 7644, section 3.5.1): what the body leaves out is cleared, but for active, which
-// only an explicit value changes.
-func (x *exchange) replaceUser() error {
-	p, err := x.projection(x.s.users)
+// only an explicit value changes, and for what is immutable.
+func (x *exchange) replaceUser() error { return x.changeUser((*exchange).userReplacement) }
+
+// patchUser is PATCH /Users/{id} (RFC 7644, section 3.5.2).
+func (x *exchange) patchUser() error { return x.changeUser((*exchange).userPatch) }
+
+func (x *exchange) changeUser(wanted func(*exchange, scim.Projection) (write, error)) error {
+	p, err := x.projection(x.users())
 	if err != nil {
 		return err
 	}
+	w, err := wanted(x, p)
+	if err != nil {
+		return err
+	}
+	return x.commit(w)
+}
+
+func (x *exchange) userReplacement(p scim.Projection) (write, error) {
 	r, err := x.userBody()
 	if err != nil {
-		return err
+		return write{}, err
 	}
-	wanted, active := attributesOf(r), activeOf(r)
-	return x.editUser(p, func(m roster.Member) (roster.Attributes, *bool, error) {
-		if scim.Resource(wanted).Equal(scim.Resource(m.Attributes)) {
-			return nil, active, nil
+	body, active := scim.Resource(attributesOf(r)), activeOf(r)
+	return x.userEdit(p, func(m roster.Member) (roster.Attributes, *bool, error) {
+		wanted, err := scim.Replacing(x.users(), scim.Resource(m.Attributes), body)
+		if err != nil || wanted.Equal(scim.Resource(m.Attributes)) {
+			return nil, active, err
 		}
-		return wanted, active, nil
+		return roster.Attributes(wanted), active, nil
 	})
 }
 
-// patchUser is PATCH /Users/{id} (RFC 7644, section 3.5.2). The stored active is kept from the operations, so that the
-// result has one only if they speak of it.
-func (x *exchange) patchUser() error {
-	p, err := x.projection(x.s.users)
-	if err != nil {
-		return err
-	}
+// userPatch reads a PATCH. The stored active is kept from the operations, so that the result has one only if they speak of
+// it.
+func (x *exchange) userPatch(p scim.Projection) (write, error) {
 	ops, err := x.patchBody()
 	if err != nil {
-		return err
+		return write{}, err
 	}
-	return x.editUser(p, func(m roster.Member) (roster.Attributes, *bool, error) {
-		r, changed, err := scim.ApplyPatch(x.s.users, scim.Resource(m.Attributes), ops)
+	return x.userEdit(p, func(m roster.Member) (roster.Attributes, *bool, error) {
+		r, changed, err := scim.ApplyPatch(x.users(), scim.Resource(m.Attributes), ops)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -145,29 +193,40 @@ func (x *exchange) patchUser() error {
 	})
 }
 
+// patchBody reads a PATCH. Entra means an upsert by replace also in the mode in which it writes its operations small.
 func (x *exchange) patchBody() ([]scim.Operation, error) {
 	if err := x.readBody(); err != nil {
 		return nil, err
 	}
-	return scim.ParsePatch(x.body)
+	ops, err := scim.ParsePatch(x.body)
+	if err == nil && entraAgent.MatchString(x.r.UserAgent()) {
+		for i := range ops {
+			ops[i].Makes = ops[i].Op == scim.Replace
+		}
+	}
+	return ops, err
 }
 
-// editUser changes a user and answers with the result. The groups are read before the change, which doesn't touch them.
-func (x *exchange) editUser(p scim.Projection, edit func(roster.Member) (roster.Attributes, *bool, error)) error {
+// entraAgent finds the provisioning service of Entra by its User-Agent.
+var entraAgent = regexp.MustCompile(`(?i)azure|entra\b|microsoft|msft`)
+
+// userEdit is a change of a user, answered with the result. The groups are read before the change, which touches none but
+// those that it lets the user join.
+func (x *exchange) userEdit(p scim.Projection, edit func(roster.Member) (roster.Attributes, *bool, error)) (write, error) {
 	if !possibleID(x.arg) {
-		return noUser(x.arg)
+		return write{}, noUser(x.arg)
 	}
 	version, err := x.expected(x.memberVersion)
 	if err != nil {
-		return err
+		return write{}, err
 	}
 	groups, err := x.groupsOf(p, x.arg)
 	if err != nil {
-		return err
+		return write{}, err
 	}
-	return x.commit(roster.MemberEdit{ID: x.arg, Version: version, Edit: edit}, func(out *roster.Outcome) (answer, error) {
-		return x.userAnswer(http.StatusOK, p, out.Member, groups)
-	})
+	return write{roster.MemberEdit{ID: x.arg, Version: version, Edit: edit}, func(out *roster.Outcome) (answer, error) {
+		return x.userAnswer(http.StatusOK, p, out.Member, x.joined(groups, out))
+	}}, nil
 }
 
 func (x *exchange) memberVersion() (int64, error) {
@@ -180,14 +239,19 @@ func (x *exchange) memberVersion() (int64, error) {
 
 // deleteUser is DELETE /Users/{id} (RFC 7644, section 3.6).
 func (x *exchange) deleteUser() error {
-	if !possibleID(x.arg) {
-		return noUser(x.arg)
-	}
-	version, err := x.expected(x.memberVersion)
+	w, err := x.userDeletion(scim.Projection{})
 	if err != nil {
 		return err
 	}
-	return x.commit(roster.MemberDelete{ID: x.arg, Version: version}, func(*roster.Outcome) (answer, error) {
-		return answer{status: http.StatusNoContent}, nil
-	})
+	return x.commit(w)
 }
+
+func (x *exchange) userDeletion(scim.Projection) (write, error) {
+	if !possibleID(x.arg) {
+		return write{}, noUser(x.arg)
+	}
+	version, err := x.expected(x.memberVersion)
+	return write{roster.MemberDelete{ID: x.arg, Version: version}, noContent}, err
+}
+
+func noContent(*roster.Outcome) (answer, error) { return answer{status: http.StatusNoContent}, nil }

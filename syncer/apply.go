@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/internal/roster"
@@ -35,11 +34,13 @@ func (w *worker) applyLinks(ctx context.Context, stage *store.Stage) error {
 		cause := w.cause()
 		cause.Run = &roster.RunCause{ID: w.run.ID, Fence: w.run.Fence}
 		var changes []roster.Change
-		add := func(c roster.Change, reason string) {
-			changes = append(changes, c)
-			cause.Run.Reasons = append(cause.Run.Reasons, reason)
-		}
-		for _, l := range links {
+		var of []*roster.Link // whose link each change is
+		for i := range links {
+			l := &links[i]
+			add := func(c roster.Change, reason string) {
+				changes, of = append(changes, c), append(of, &l.Link)
+				cause.Run.Reasons = append(cause.Run.Reasons, reason)
+			}
 			if l.Change == string(reconcile.LinkAdopted) {
 				add(roster.MemberAdopt{ID: l.Link.TargetID, Connection: w.conn.ID, ByPolicy: true}, l.Reason)
 			}
@@ -61,6 +62,7 @@ func (w *worker) applyLinks(ctx context.Context, stage *store.Stage) error {
 		for i, out := range outs {
 			if out.Err != nil {
 				w.unapplied++
+				w.unsettledYet(of[i].Type, of[i].ObjectID, out.Err.Message)
 				w.log.Warn("a link was not made", "change", fmt.Sprintf("%T", changes[i]), "error", out.Err.Message)
 			}
 		}
@@ -280,6 +282,7 @@ func teamChange(d *roster.Drift) roster.Change {
 // once more.
 func (w *worker) applyApproved(ctx context.Context) error {
 	w.next, w.run.Error = 0, ""
+	w.pulled.short = !w.run.Complete && w.run.Mode != roster.ModeDelta
 	var pos store.ActionPos
 	lists := map[string]map[string]bool{}
 	for {
@@ -325,73 +328,4 @@ func (w *worker) holdAgain(ctx context.Context, cause error) error {
 	w.run.Error = "nothing was applied, as the IdP could not be asked once more; approve again: " + explain(cause)
 	w.log.Warn("an approved plan is held again", "error", explain(cause))
 	return w.end(ctx)
-}
-
-// recheck asks the IdP whether an approved action still holds; it returns why it doesn't, or "". What can't be asked any
-// more, since the looks are used up, rests on the versions that the commit compares.
-func (w *worker) recheck(ctx context.Context, d *roster.Drift, lists map[string]map[string]bool) (string, error) {
-	switch {
-	case d.Subject.Type == roster.TypeMember && d.Subject.ObjectID != "" && d.Action != roster.ActUpdate:
-		look, err := w.lookAtPerson(ctx, d.Subject.ObjectID)
-		if err != nil || look == nil {
-			return "", err
-		}
-		on := look.InScope && look.There != nil && look.There.Enabled
-		if removes := d.Action == roster.ActDeactivate; on == removes {
-			return fmt.Sprintf("it does not hold any more: in scope and enabled there is %t now", on), nil
-		}
-	case d.Subject.ObjectID == "" && (d.Action == roster.ActDeactivate || d.Action == roster.ActDelete):
-		return w.recheckUnlinked(ctx, d)
-	case d.Subject.Type == roster.TypeTeam && d.Subject.ObjectID != "" && d.Action == roster.ActDelete:
-		look, err := w.lookAtTeam(ctx, d.Subject.ObjectID)
-		if err != nil || look == nil {
-			return "", err
-		}
-		if look.InScope {
-			return "it does not hold any more: the group is in scope now", nil
-		}
-	case d.Subject.Type == roster.TypeMembership && d.TeamObject != "" && d.MemberObject != "":
-		if _, ok := lists[d.TeamObject]; !ok {
-			holds, at, err := w.lookAtList(ctx, d.TeamObject)
-			if err != nil || at == nil {
-				return "", err
-			}
-			lists[d.TeamObject] = holds
-		}
-		if holds := lists[d.TeamObject][strings.ToLower(d.MemberObject)]; holds != (d.Action == roster.ActAdd) {
-			return fmt.Sprintf("it does not hold any more: the group's list has them is %t now", holds), nil
-		}
-	}
-	return "", nil
-}
-
-// recheckUnlinked looks up once more what was to be removed because nothing there had its name.
-func (w *worker) recheckUnlinked(ctx context.Context, d *roster.Drift) (string, error) {
-	one := w.look()
-	if one == nil {
-		return "", nil
-	}
-	var found bool
-	if d.Subject.Type == roster.TypeTeam {
-		groups, err := one.FindGroups(ctx, d.Subject.Name)
-		if err != nil {
-			return "", err
-		}
-		found = len(w.named(groups, d.Subject.Name)) > 0
-	} else {
-		members, err := w.cfg.Store.FindMembers(ctx, w.run.Org, d.Subject.ID)
-		i := slices.IndexFunc(members, func(m roster.Member) bool { return m.ID == d.Subject.ID })
-		if err != nil || i < 0 {
-			return "", err
-		}
-		users, err := w.findUsers(ctx, one, &members[i])
-		if err != nil {
-			return "", err
-		}
-		found = len(users) > 0
-	}
-	if found {
-		return "it does not hold any more: the IdP has it now", nil
-	}
-	return "", nil
 }

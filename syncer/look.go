@@ -120,7 +120,7 @@ func (w *worker) lookUpMember(ctx context.Context, stage *store.Stage, c *roster
 // findUsers looks a stored member up in the IdP by the match keys and the work email: by externalId where that may be an
 // object id, then by userName, then by email.
 func (w *worker) findUsers(ctx context.Context, one connectors.OneReader, m *roster.Member) ([]connectors.User, error) {
-	if id := m.ExternalID(); uuid.Validate(id) == nil {
+	if id := m.ExternalID(); w.mayBeObjectID(id) {
 		p, err := one.Person(ctx, id)
 		if err != nil {
 			return nil, err
@@ -134,6 +134,14 @@ func (w *worker) findUsers(ctx context.Context, one connectors.OneReader, m *ros
 		return nil, err
 	}
 	return w.bestOf(users, m), nil
+}
+
+// mayBeObjectID reports whether an externalId looks like the IdP's own id of a person: a GUID, or Okta's 00u and 17 more.
+func (w *worker) mayBeObjectID(id string) bool {
+	if w.source.Evidence == "okta" {
+		return len(id) == 20 && strings.HasPrefix(id, "00u")
+	}
+	return uuid.Validate(id) == nil
 }
 
 // bestOf keeps those found who have the member's userName or, where nobody has, its work email: the first rule that finds

@@ -26,14 +26,23 @@ func (w *worker) plan(ctx context.Context, stage *store.Stage) error {
 	w.rules.Connection, w.rules.Name, w.rules.Source = w.conn.ID, w.conn.Name, w.source.Evidence
 	w.rules.Now, w.rules.ReadAt, w.rules.Settle = now, w.run.StartedAt, w.conn.Settle
 	w.rules.Managed, w.rules.AdoptLocal = w.conn.Managed, w.conn.AdoptLocal
-	for _, step := range []func(context.Context, *store.Stage) error{
-		w.planMembers, w.planUnlinkedMembers, w.planTeams, w.planMemberships,
-	} {
-		if err := step(ctx, stage); err != nil {
-			return err
-		}
+	if w.run.Mode == roster.ModeDelta {
+		return w.planChanges(ctx, stage)
 	}
-	return nil
+	if err := w.planMembers(ctx, stage, stage.Members, stage.SilentMembers); err != nil {
+		return err
+	}
+	if err := w.planUnlinkedMembers(ctx, stage); err != nil {
+		return err
+	}
+	teams := []teamReader{stage.Teams, stage.SilentTeams}
+	if list, _ := w.pulled.teams(); !list.Refused || len(w.pulled.groups) > 0 { // else no group is looked at, and teams stay
+		teams = append(teams, stage.UnlinkedTeams)
+	}
+	if err := w.planTeams(ctx, stage, teams...); err != nil {
+		return err
+	}
+	return w.planMemberships(ctx, stage, membershipReader{read: stage.MissingMemberships}, membershipReader{read: stage.ExtraMemberships, byOurs: true})
 }
 
 // connectionNames puts connections' names in the place of their ids, which is what the planner knows them by.
@@ -55,14 +64,20 @@ type page struct {
 	links   []store.PlannedLink
 }
 
-// take adds a decision to a page.
-func (w *worker) take(p *page, d reconcile.Decision) {
+// take adds a decision to a page: what was found of an object, whose IdP's id may be unknown.
+func (w *worker) take(p *page, typ roster.ObjectType, object string, d reconcile.Decision) {
+	if d.Again != "" {
+		w.unsettledYet(typ, object, d.Again)
+	}
 	for _, drift := range d.Drifts {
 		w.next++
 		drift.Reason = w.names.Replace(drift.Reason)
 		a := roster.RunAction{Run: w.run.ID, N: w.next, Phase: reconcile.Phase(drift), Drift: drift, State: roster.ActionPlanned}
 		if drift.Action == roster.ActNone {
 			a.State = roster.ActionListed
+		}
+		if drift.Again || drift.Kind == roster.ConflictKind {
+			a.Note = store.NoteAgain
 		}
 		w.pulled.waiting = w.pulled.waiting || drift.AlwaysHeld != "" || drift.Waits != ""
 		w.counts.Add(drift)
@@ -94,8 +109,10 @@ func (w *worker) write(ctx context.Context, stage *store.Stage, p *page) error {
 	return w.cfg.Store.AddActions(ctx, w.run, p.actions)
 }
 
-func (w *worker) planMembers(ctx context.Context, stage *store.Stage) error {
-	for _, read := range []func(context.Context, string, int) ([]roster.MemberCandidate, error){stage.Members, stage.SilentMembers} {
+type memberReader = func(ctx context.Context, after string, limit int) ([]roster.MemberCandidate, error)
+
+func (w *worker) planMembers(ctx context.Context, stage *store.Stage, readers ...memberReader) error {
+	for _, read := range readers {
 		for after := ""; ; {
 			cands, err := read(ctx, after, planPage)
 			if err != nil {
@@ -107,7 +124,7 @@ func (w *worker) planMembers(ctx context.Context, stage *store.Stage) error {
 				if err != nil {
 					return err
 				}
-				w.take(&p, d)
+				w.take(&p, roster.TypeMember, cands[i].ObjectID, d)
 			}
 			if err := w.write(ctx, stage, &p); err != nil {
 				return err
@@ -123,7 +140,7 @@ func (w *worker) planMembers(ctx context.Context, stage *store.Stage) error {
 
 // judgeMember judges one person, with a second look where the rules ask for one.
 func (w *worker) judgeMember(ctx context.Context, c *roster.MemberCandidate) (reconcile.Decision, error) {
-	c.SilenceStamp = int64(w.pulled.began)
+	c.SilenceStamp = int64(w.pulled.silentSince())
 	d := w.rules.Member(*c)
 	if !d.Look {
 		return d, nil
@@ -150,7 +167,7 @@ func (w *worker) planUnlinkedMembers(ctx context.Context, stage *store.Stage) er
 		for i := range cands {
 			c := &cands[i]
 			after = c.Here.ID
-			c.SilenceStamp = int64(w.pulled.began)
+			c.SilenceStamp = int64(w.pulled.silentSince())
 			d := w.rules.Member(*c)
 			if d.Look {
 				found, err := w.lookUpMember(ctx, stage, c)
@@ -161,7 +178,7 @@ func (w *worker) planUnlinkedMembers(ctx context.Context, stage *store.Stage) er
 					d = w.rules.Member(*c)
 				}
 			}
-			w.take(&p, d)
+			w.take(&p, roster.TypeMember, c.ObjectID, d)
 		}
 		if err := w.write(ctx, stage, &p); err != nil {
 			return err
@@ -172,9 +189,10 @@ func (w *worker) planUnlinkedMembers(ctx context.Context, stage *store.Stage) er
 	}
 }
 
-func (w *worker) planTeams(ctx context.Context, stage *store.Stage) error {
-	type reader func(context.Context, string, int) ([]roster.TeamCandidate, error)
-	for _, read := range []reader{stage.Teams, stage.SilentTeams, stage.UnlinkedTeams} {
+type teamReader = func(ctx context.Context, after string, limit int) ([]roster.TeamCandidate, error)
+
+func (w *worker) planTeams(ctx context.Context, stage *store.Stage, readers ...teamReader) error {
+	for _, read := range readers {
 		for after := ""; ; {
 			cands, err := read(ctx, after, planPage)
 			if err != nil {
@@ -190,7 +208,7 @@ func (w *worker) planTeams(ctx context.Context, stage *store.Stage) error {
 				if err != nil {
 					return err
 				}
-				w.take(&p, d)
+				w.take(&p, roster.TypeTeam, c.ObjectID, d)
 			}
 			if err := w.write(ctx, stage, &p); err != nil {
 				return err
@@ -204,7 +222,8 @@ func (w *worker) planTeams(ctx context.Context, stage *store.Stage) error {
 }
 
 func (w *worker) judgeTeam(ctx context.Context, stage *store.Stage, c *roster.TeamCandidate) (reconcile.Decision, error) {
-	c.SilenceStamp = int64(w.pulled.lists[[2]string{string(connectors.Assignments), ""}].Began)
+	list, _ := w.pulled.teams()
+	c.SilenceStamp = int64(list.Began)
 	d := w.rules.Team(*c)
 	if !d.Look {
 		return d, nil
@@ -221,21 +240,26 @@ func (w *worker) judgeTeam(ctx context.Context, stage *store.Stage, c *roster.Te
 	return w.rules.Team(*c), nil
 }
 
+// membershipReader reads pages of memberships by the group's object id and the person's, or by our id of the member.
+type membershipReader struct {
+	read   func(ctx context.Context, afterTeam, afterMember string, limit int) ([]roster.MembershipCandidate, error)
+	byOurs bool
+}
+
 // planMemberships judges the memberships that exist on one side only.
-func (w *worker) planMemberships(ctx context.Context, stage *store.Stage) error {
-	type reader func(context.Context, string, string, int) ([]roster.MembershipCandidate, error)
+func (w *worker) planMemberships(ctx context.Context, stage *store.Stage, readers ...membershipReader) error {
 	lists := map[string]map[string]bool{} // group lists that were read again
 	stamps := map[string]*roster.MembershipCandidate{}
-	for i, read := range []reader{stage.MissingMemberships, stage.ExtraMemberships} {
+	for _, r := range readers {
 		for team, member := "", ""; ; {
-			cands, err := read(ctx, team, member, planPage)
+			cands, err := r.read(ctx, team, member, planPage)
 			if err != nil {
 				return err
 			}
 			var p page
 			for j := range cands {
 				c := &cands[j]
-				if team, member = c.TeamObject, c.MemberObject; i == 1 {
+				if team, member = c.TeamObject, c.MemberObject; r.byOurs {
 					member = c.MemberID
 				}
 				d, err := w.judgeMembership(ctx, c, lists, stamps)
@@ -245,7 +269,7 @@ func (w *worker) planMemberships(ctx context.Context, stage *store.Stage) error 
 				for k := range d.Drifts {
 					d.Drifts[k].Subject.ObjectID = store.MembershipKey(c.TeamObject, c.MemberObject)
 				}
-				w.take(&p, d)
+				w.take(&p, roster.TypeTeam, c.TeamObject, d)
 			}
 			if err := w.write(ctx, stage, &p); err != nil {
 				return err
@@ -261,9 +285,9 @@ func (w *worker) planMemberships(ctx context.Context, stage *store.Stage) error 
 // judgeMembership judges one membership; a list is read again once for all memberships of it that ask for it.
 func (w *worker) judgeMembership(ctx context.Context, c *roster.MembershipCandidate, lists map[string]map[string]bool,
 	stamps map[string]*roster.MembershipCandidate) (reconcile.Decision, error) {
-	list := w.pulled.lists[[2]string{string(connectors.Members), c.TeamObject}]
+	list, _ := w.pulled.list(connectors.Members, c.TeamObject)
 	c.ListWhole = list.Whole
-	if !c.There {
+	if !c.There && !c.Left {
 		c.Stamp = int64(list.Began)
 	}
 	d := w.rules.Membership(*c)

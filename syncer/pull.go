@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/internal/roster"
@@ -13,14 +14,19 @@ import (
 type pulled struct {
 	lists   map[[2]string]connectors.Collection
 	doubted map[[2]string]bool // lists that were read to their end, and are too short to be believed at once
-	groups  map[string]string  // the groups in scope, with their names
+	groups  map[string]string  // the groups that were handed over, with their names
+	scope   map[string]bool    // of a delta, the groups in scope
+	moved   map[string][2]int  // of a delta, how many came to groups and left them whose lists it did not read
+	last    map[[2]string]int  // how long each list was last time
 	began   connectors.Stamp   // the earliest stamp of any list: silence is dated by it
+	short   bool               // something that was to be read was not
 	linked  int                // links that the plan makes
 	waiting bool               // some action waits whatever the limits say
 }
 
 // counts returns how many objects each list had that was read to its end, for the next run to compare with: what broke
-// off says nothing of how long the list is.
+// off says nothing of how long the list is. Of a group's list, of which a delta said only who came and left, the last
+// count is kept up; it stays above nothing, as an empty list has to be seen.
 func (p *pulled) counts() map[[2]string]int {
 	out := make(map[[2]string]int, len(p.lists))
 	for k, c := range p.lists {
@@ -28,18 +34,61 @@ func (p *pulled) counts() map[[2]string]int {
 			out[k] = c.Count
 		}
 	}
+	for id, n := range p.moved {
+		key := [2]string{string(connectors.Members), id}
+		if _, read := p.lists[key]; !read && p.last[key] > 0 {
+			out[key] = max(1, p.last[key]+n[0]-n[1])
+		}
+	}
 	return out
 }
 
+func (p *pulled) list(kind connectors.CollectionKind, id string) (connectors.Collection, bool) {
+	c, ok := p.lists[[2]string{string(kind), id}]
+	return c, ok
+}
+
 func (p *pulled) whole(kind connectors.CollectionKind, id string) bool {
-	return p.lists[[2]string{string(kind), id}].Whole
+	c, _ := p.list(kind, id)
+	return c.Whole
+}
+
+// teams is the list of the groups that mean to become teams. It is apart where the IdP keeps it beside the assignments;
+// groups put nobody in scope there.
+func (p *pulled) teams() (list connectors.Collection, apart bool) {
+	if c, ok := p.list(connectors.Teams, ""); ok {
+		return c, true
+	}
+	c, _ := p.list(connectors.Assignments, "")
+	return c, false
+}
+
+// silentSince dates silence about people: by the lists that put them in scope.
+func (p *pulled) silentSince() connectors.Stamp {
+	if _, apart := p.teams(); !apart {
+		return p.began
+	}
+	assignments, _ := p.list(connectors.Assignments, "")
+	users, _ := p.list(connectors.Users, "")
+	return min(assignments.Began, users.Began)
+}
+
+// wholeGroups returns the groups whose members were read whole, sorted.
+func (p *pulled) wholeGroups() []string {
+	var out []string
+	for key, c := range p.lists {
+		if key[0] == string(connectors.Members) && c.Whole {
+			out = append(out, key[1])
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // sink lands a pull in the stage.
 type sink struct {
 	w     *worker
 	stage *store.Stage
-	last  map[[2]string]int
 	first connectors.Stamp // of the pull's first request, once asked
 	asked bool
 }
@@ -51,27 +100,66 @@ func (w *worker) pull(ctx context.Context, stage *store.Stage) error {
 	if err != nil {
 		return err
 	}
-	w.pulled = pulled{lists: map[[2]string]connectors.Collection{}, doubted: map[[2]string]bool{}, groups: map[string]string{}, began: -1}
-	s := &sink{w: w, stage: stage, last: last}
+	s := w.newSink(stage, last)
 	if err := w.source.Reader.Pull(ctx, s); err != nil {
 		return fmt.Errorf("pull: %w", err)
 	}
-	assignments := w.pulled.whole(connectors.Assignments, "")
-	all := assignments && w.pulled.whole(connectors.Users, "")
 	for id, name := range w.pulled.groups {
-		if _, ended := w.pulled.lists[[2]string{string(connectors.Members), id}]; !ended {
-			c := connectors.Collection{Kind: connectors.Members, ID: id, Name: name, Err: "the list of its members never ended"}
-			if err := s.keep(ctx, c); err != nil {
-				return err
-			}
+		if err := s.neverEnded(ctx, id, name); err != nil {
+			return err
 		}
 	}
-	for key, c := range w.pulled.lists {
-		all = all && (key[0] != string(connectors.Members) || c.Whole)
-	}
-	w.run.Complete = all
-	w.rules.AssignmentsWhole, w.rules.AllWhole = assignments, all
+	w.judgeLists()
 	return nil
+}
+
+func (w *worker) newSink(stage *store.Stage, last map[[2]string]int) *sink {
+	w.pulled = pulled{
+		lists: map[[2]string]connectors.Collection{}, doubted: map[[2]string]bool{}, groups: map[string]string{},
+		scope: map[string]bool{}, last: last, began: -1,
+	}
+	return &sink{w: w, stage: stage}
+}
+
+// judgeLists works out what the lists' wholeness comes to: whether silence about people and about teams counts, and
+// whether everything was read.
+//
+//	|                      | counts if whole were                                                              |
+//	|----------------------|-----------------------------------------------------------------------------------|
+//	| silence about a team | the list of teams; the assignments, where there is none                           |
+//	| about a person       | the assignments and the users, and, where groups put people in scope and not      |
+//	|                      | everybody was handed over all the same, every list of members                     |
+//	| nothing is lacking   | of a full run all of these, though the list of teams may be refused for good; of  |
+//	|                      | a delta all that it read                                                          |
+//
+// A delta is complete only if it happened to read the members of every group.
+func (w *worker) judgeLists() {
+	p, delta := &w.pulled, w.run.Mode == roster.ModeDelta
+	teams, apart := p.teams()
+	assignments, users := p.whole(connectors.Assignments, ""), p.whole(connectors.Users, "")
+	members, read := true, assignments
+	for key, c := range p.lists {
+		members = members && (c.Whole || key[0] != string(connectors.Members))
+		read = read && (c.Whole || c.Refused)
+	}
+	w.rules.AssignmentsWhole = teams.Whole
+	w.rules.AllWhole = assignments && users && (members || apart || delta)
+	w.run.Complete = assignments && users && members && (!apart || teams.Whole || teams.Refused)
+	p.short = !w.run.Complete
+	if delta {
+		p.short = !read
+		for id := range p.scope {
+			w.run.Complete = w.run.Complete && p.whole(connectors.Members, id)
+		}
+	}
+}
+
+// neverEnded notes that a group's list of members, which was to be read, never ended.
+func (s *sink) neverEnded(ctx context.Context, group, name string) error {
+	if _, ended := s.w.pulled.list(connectors.Members, group); ended {
+		return nil
+	}
+	return s.keep(ctx, connectors.Collection{Kind: connectors.Members, ID: group, Name: name, Err: "the list of its members never ended"})
 }
 
 // Stamp reads the store's commit sequence.
@@ -125,7 +213,7 @@ func (s *sink) Groups(ctx context.Context, at connectors.Stamp, page []connector
 // Members lands a page of a group's members.
 func (s *sink) Members(ctx context.Context, at connectors.Stamp, group string, page []string) error {
 	s.page(len(page))
-	return s.stage.PutMemberships(ctx, group, int64(at), page)
+	return s.stage.PutMemberships(ctx, group, int64(at), page, false)
 }
 
 // shrunkFrom is the size from which on a list that lost more than half of its objects is not believed at once. One that
@@ -136,7 +224,7 @@ const shrunkFrom = 10
 // same believes it.
 func (s *sink) Collection(ctx context.Context, c connectors.Collection) error {
 	key := [2]string{string(c.Kind), c.ID}
-	if last := s.last[key]; c.Whole && last > 0 && (c.Count == 0 || last >= shrunkFrom && c.Count*2 < last) {
+	if last := s.w.pulled.last[key]; c.Whole && last > 0 && (c.Count == 0 || last >= shrunkFrom && c.Count*2 < last) {
 		c.Whole, s.w.pulled.doubted[key] = false, true
 		c.Err = fmt.Sprintf("it has %d where it had %d the last time: an answer so much shorter is believed when a second run sees the same", c.Count, last)
 	}

@@ -8,34 +8,31 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rosterd/rosterd/internal/idpsim"
 	"github.com/rosterd/rosterd/internal/roster"
 )
 
 // truth is what the tenant says at one of its versions.
 type truth struct {
-	people  map[string]idpsim.User   // everyone in the directory
-	desired map[string]idpsim.Person // who should be live
-	teams   map[string]string        // the names of the assigned groups
-	members map[string]bool          // "group/person", of those who should be live
+	people  map[string]simPerson // everyone in the directory
+	desired map[string][]string  // who should be live, and their mapped attributes
+	teams   map[string]string    // the names of the groups that mean to be teams
+	members map[string]bool      // "group/person", of those who should be live
 }
 
 // record keeps what is true after a change of the tenant.
 func (s *sim) record() {
-	tr := &truth{people: map[string]idpsim.User{}, desired: map[string]idpsim.Person{}, teams: map[string]string{}, members: map[string]bool{}}
-	for _, u := range s.tenant.Users() {
-		tr.people[u.ObjectID] = u
+	tr := &truth{people: map[string]simPerson{}, desired: map[string][]string{}, teams: map[string]string{}, members: map[string]bool{}}
+	for _, u := range s.dir.people() {
+		tr.people[u.id] = u
 	}
-	for _, p := range s.tenant.Desired() {
-		tr.desired[p.ObjectID] = p
-	}
-	for _, t := range s.tenant.DesiredTeams() {
+	s.dir.record(tr)
+	for _, t := range s.dir.teams() {
 		tr.teams[t.ObjectID] = t.DisplayName
 		for _, m := range t.Members {
 			tr.members[t.ObjectID+"/"+m] = true
 		}
 	}
-	for v := s.tenant.Version(); len(s.history) <= v; {
+	for v := s.dir.Version(); len(s.history) <= v; {
 		s.history = append(s.history, tr)
 	}
 }
@@ -44,11 +41,11 @@ func (s *sim) version() int { return len(s.history) - 1 }
 
 func (s *sim) now() *truth { return s.history[s.version()] }
 
-// lastName returns the userPrincipalName that somebody had last.
+// lastName returns the name that somebody had last.
 func (s *sim) lastName(id string) string {
 	for _, tr := range slices.Backward(s.history) {
 		if u, ok := tr.people[id]; ok {
-			return u.UserPrincipalName
+			return u.name
 		}
 	}
 	return s.fresh("nobody") + "@contoso.example"
@@ -60,7 +57,7 @@ func (tr *truth) wanted(key string) string {
 	switch kind {
 	case "member":
 		if p, ok := tr.desired[id]; ok {
-			return strings.Join([]string{"on", p.UserPrincipalName, p.Mail, p.DisplayName, p.GivenName, p.Surname}, "|")
+			return "on|" + strings.Join(p, "|")
 		}
 		return "off"
 	case "team":
@@ -168,7 +165,7 @@ func (s *sim) stored(st *state, key, wanted string) string {
 	case "member":
 		m, ok := st.memberByObject[id]
 		if !ok {
-			m, ok = st.member[s.pusher.TargetID(id)]
+			m, ok = st.member[s.dir.targetID(id)]
 			if _, linked := st.objectOfMember[m.text("id")]; !ok || linked {
 				return ""
 			}
@@ -339,7 +336,7 @@ func (s *sim) checkFold(st *state) {
 		if r.text("connection_id") == "" {
 			return nil
 		}
-		return "entra"
+		return s.connection().Name
 	}
 	for _, m := range st.members {
 		want := m.doc("attributes")
@@ -368,7 +365,7 @@ func (s *sim) differences(excused map[string]bool) []string {
 		key := "member:" + id
 		m, want := st.memberByObject[id], tr.wanted(key)
 		if !excused[id] && !excused[m.text("id")] && s.stored(st, key, want) != want {
-			out = append(out, fmt.Sprintf("%s (%s) should be %s and is %q", p.UserPrincipalName, id, want, s.stored(st, key, want)))
+			out = append(out, fmt.Sprintf("%s (%s) should be %s and is %q", p[0], id, want, s.stored(st, key, want)))
 		}
 	}
 	for _, m := range st.members {
@@ -416,7 +413,7 @@ func (s *sim) inventory() {
 		object := st.objectOfMember[m.text("id")]
 		there := "not linked"
 		if u, ok := s.now().people[object]; ok {
-			there = fmt.Sprintf("%s, disabled %t, wanted %t", u.UserPrincipalName, u.Disabled, s.now().wanted("member:"+object) != "off")
+			there = fmt.Sprintf("%s, disabled %t, wanted %t", u.name, u.off, s.now().wanted("member:"+object) != "off")
 		} else if object != "" {
 			there = "gone"
 		}

@@ -3,6 +3,7 @@ package syncer_test
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -39,17 +40,18 @@ type peril struct {
 	lag  int
 }
 
-func (s *sim) drawFault() peril {
-	const assignments, members, users = "/servicePrincipals/*/appRoleAssignedTo", "/groups/*/members", "/users"
-	path := pick(s.rng, []string{assignments, members, members, users})
-	f := idpsim.Fault{Path: path, Skip: s.rng.IntN(5), Count: s.rng.IntN(3)}
+// drawFault draws a fault of the lists that are read, of looks, or of what else is asked for. Where the users are not needed
+// there is another way to ask for them.
+func drawFault(rng *rand.Rand, usersNeeded bool, assignments, members, users string, looks, others []string) peril {
+	path := pick(rng, []string{assignments, members, members, users})
+	f := idpsim.Fault{Path: path, Skip: rng.IntN(5), Count: rng.IntN(3)}
 	if path != members {
-		f.Skip = s.rng.IntN(2)
+		f.Skip = rng.IntN(2)
 	}
-	switch s.rng.IntN(8) {
+	switch rng.IntN(8) {
 	case 0, 1:
 		f.Status, f.Code = 400, "BadRequest"
-		return peril{name: "400 " + path, fault: f, breaks: path != users} // people by id may be asked for in another way
+		return peril{name: "400 " + path, fault: f, breaks: usersNeeded || path != users}
 	case 2:
 		f.Status, f.Code = 403, "Authorization_RequestDenied"
 		return peril{name: "403 " + path, fault: f, breaks: true}
@@ -60,21 +62,25 @@ func (s *sim) drawFault() peril {
 		f.DropNextLink = true
 		return peril{name: "no next link " + path, fault: f, lies: path == members}
 	case 5:
-		f.Lag, f.Count = 1+s.rng.IntN(6), 0
+		f.Lag, f.Count = 1+rng.IntN(6), 0
 		return peril{name: fmt.Sprintf("%s of %d changes ago", path, f.Lag), fault: f, lies: path == members, lag: f.Lag}
 	case 6:
-		look := pick(s.rng, []string{"/users/*", "/users/*/appRoleAssignments", "/groups/*/appRoleAssignments"})
-		return peril{name: "400 " + look, fault: idpsim.Fault{Path: look, Count: s.rng.IntN(3), Status: 400, Code: "BadRequest"}}
-	default:
-		return peril{name: "400 /groups/*", fault: idpsim.Fault{Path: "/groups/*", Skip: s.rng.IntN(3), Count: 1, Status: 400, Code: "BadRequest"}}
+		look := pick(rng, looks)
+		return peril{name: "400 " + look, fault: idpsim.Fault{Path: look, Count: rng.IntN(3), Status: 400, Code: "BadRequest"}}
 	}
+	other := pick(rng, others)
+	if chance(rng, 30) {
+		lag := 1 + rng.IntN(6)
+		return peril{name: fmt.Sprintf("%s of %d changes ago", other, lag), fault: idpsim.Fault{Path: other, Lag: lag}, lag: lag}
+	}
+	return peril{name: "400 " + other, fault: idpsim.Fault{Path: other, Skip: rng.IntN(3), Count: 1, Status: 400, Code: "BadRequest"}}
 }
 
 func (s *sim) drawPerils() perils {
 	var p perils
 	if chance(s.rng, 35) {
 		for range 1 + s.rng.IntN(2) {
-			p.faults = append(p.faults, s.drawFault())
+			p.faults = append(p.faults, s.dir.drawFault(s.rng))
 		}
 	}
 	if chance(s.rng, 40) {
@@ -121,9 +127,10 @@ type watch struct {
 	struck  []string // faults that leave the run incomplete
 	lies    bool
 	asleep  string // what was stored when the run had been taken over
-	again   bool   // it is an approved one, and reads no lists
-	taken   bool   // somebody took it over, and read everything again
-	read    bool   // the last list of the pull was begun
+	cursor  string
+	again   bool // it is an approved one, and reads no lists
+	taken   bool // somebody took it over, and read everything again
+	read    bool // the last list of the pull was begun
 }
 
 // right notes what is stored as the tenant wants it, and so stays as it is whatever the run does: all of it at the run's
@@ -199,7 +206,8 @@ func (s *sim) stillRight(w *watch) {
 	for _, key := range slices.Sorted(maps.Keys(w.facts)) {
 		f := w.facts[key]
 		got := s.stored(st, key, f.value)
-		if got != f.value && (got != "" || f.value != "off") && s.unchanged(key, f) {
+		gone := got == "" && (f.value == "off" || f.value == "false") // who is not here is off, and in no team
+		if got != f.value && !gone && s.unchanged(key, f) {
 			s.t.Errorf("run %s did harm: %s was right (%s) and is now %q", w.id, key, f.value, got)
 		}
 	}
@@ -249,9 +257,16 @@ func (s *sim) aimAt(w *watch) {
 	}
 }
 
-func (s *sim) fullRun(p perils) {
-	id := s.commit(operator(), roster.RunRequest{Connection: s.conn, Mode: roster.ModeFull, By: "op"})[0].ID
+func (s *sim) fullRun(p perils) { s.ask(roster.ModeFull, p) }
+
+func (s *sim) deltaRun(p perils) { s.ask(roster.ModeDelta, p) }
+
+// ask asks for a run and works it off.
+func (s *sim) ask(mode roster.Mode, p perils) string {
+	s.t.Helper()
+	id := s.commit(operator(), roster.RunRequest{Connection: s.conn, Mode: mode, By: "op"})[0].ID
 	s.execute(id, p)
+	return id
 }
 
 // execute works a run off, with what it meets, and holds it against what was true before and meanwhile.
@@ -318,7 +333,7 @@ func (s *sim) execute(id string, p perils) {
 }
 
 func (s *sim) watchRun(id string, p perils) *watch {
-	w := &watch{id: id}
+	w := &watch{id: id, cursor: s.position()}
 	for _, f := range p.faults {
 		w.lag, w.lies = max(w.lag, f.lag), w.lies || f.lies
 	}
@@ -341,12 +356,12 @@ func (s *sim) setPerils(w *watch, p perils, kill, sleep func()) (remove func()) 
 				w.struck = append(w.struck, f.name)
 			}
 		}
-		clear = append(clear, s.tenant.Inject(f.fault))
+		clear = append(clear, s.dir.Inject(f.fault))
 	}
-	clear = append(clear, s.tenant.Inject(idpsim.Fault{Path: "/users", BeforeRead: func() { w.read = true }}))
+	clear = append(clear, s.dir.Inject(idpsim.Fault{Path: s.dir.usersPath(), BeforeRead: func() { w.read = true }}))
 	at := func(n int, do func()) {
 		if n > 0 {
-			clear = append(clear, s.tenant.Inject(idpsim.Fault{Skip: n - 1, Count: 1, BeforeAnswer: func() {
+			clear = append(clear, s.dir.Inject(idpsim.Fault{Skip: n - 1, Count: 1, BeforeAnswer: func() {
 				w.busy.Add(1)
 				defer w.busy.Done()
 				do()
@@ -394,7 +409,9 @@ func (p perils) String() string {
 func (s *sim) afterRun(w *watch) {
 	s.t.Helper()
 	run, actions := s.show(w.id)
-	s.note("  ended %s, complete %t, %d actions, calls for approval %d %s", run.State, run.Complete, len(actions), len(run.Held), run.Error)
+	s.note("  ended %s %s, complete %t, %d actions, calls for approval %d, parked %v %s %s", run.Mode, run.State, run.Complete, len(actions), len(run.Held),
+		s.parked(), run.Note, run.Error)
+	s.tell(&run)
 	for _, a := range actions {
 		s.note("    %s %s %s (%s %s): %s %s: %s", a.Drift.Kind, a.Drift.Action, a.Drift.Subject.Name, a.Drift.Subject.ID, a.Drift.Subject.ObjectID,
 			a.State, a.Note, a.Drift.Reason)
@@ -409,7 +426,7 @@ func (s *sim) afterRun(w *watch) {
 	if run.State == roster.RunFailed && strings.Contains(run.Error, "internal error") {
 		s.t.Errorf("run %s failed: %s", w.id, run.Error)
 	}
-	if !run.Complete {
+	if !run.Complete && run.Mode != roster.ModeDelta {
 		s.met.add("a list that was not whole", 1)
 	}
 	if run.State == roster.RunHeld {
@@ -421,8 +438,84 @@ func (s *sim) afterRun(w *watch) {
 	s.stillRight(w)
 	s.checkHonest(w, actions)
 	s.checkEvidence(w, run)
+	s.checkDelta(w, &run, actions)
 	s.checkGuards(w, actions)
 	s.checkHeld(w)
+}
+
+// silenceCounts says whether silence about people counts for a run: that takes every list, but of an IdP that keeps the
+// groups apart only those of people, and of a delta the list that it reads in full.
+func silenceCounts(run roster.Run, lists []store.Collection) bool {
+	whole := map[string]bool{}
+	apart := false
+	for _, l := range lists {
+		whole[l.Kind], apart = whole[l.Kind] || l.Whole, apart || l.Kind == "teams"
+	}
+	switch {
+	case run.Mode == roster.ModeDelta && !apart:
+		return whole["assignments"]
+	case apart:
+		return whole["assignments"] && whole["users"]
+	}
+	return run.Complete
+}
+
+// tell counts what a run was.
+func (s *sim) tell(run *roster.Run) {
+	switch {
+	case run.Mode == roster.ModeDelta:
+		s.met.add("a delta", 1)
+		if run.State == roster.RunFailed {
+			s.met.add("a delta that failed", 1)
+		}
+	case strings.Contains(run.Note, "doesn't take the cursor"):
+		s.met.add("a cursor that was lost", 1)
+	case strings.Contains(run.Note, "read in full"):
+		s.met.add("a delta read in full", 1)
+	}
+	if len(s.parked()) > 0 {
+		s.met.add("something parked", 1)
+	}
+}
+
+// checkDelta checks that a delta acts on words and looks, never on silence alone, and that its cursor did not move on over
+// anything that is neither done, held nor parked.
+func (s *sim) checkDelta(w *watch, run *roster.Run, actions []roster.RunAction) {
+	s.t.Helper()
+	if run.Mode != roster.ModeDelta || w.again {
+		return
+	}
+	if run.Complete && s.connection().Kind == roster.KindEntra {
+		s.t.Errorf("delta %s says that it read everything", w.id)
+	}
+	parked := s.parked()
+	moved := w.cursor != "" && s.position() != w.cursor
+	for i := range actions {
+		d := &actions[i].Drift
+		text := ""
+		for _, e := range d.Evidence {
+			text += e.Text + "; "
+		}
+		spoken := strings.Contains(text, "second look") || strings.Contains(text, "is false") || strings.Contains(text, "switched off") || strings.Contains(text, "deleted in")
+		if d.Kind == roster.OrphanedMember && d.Action == roster.ActDeactivate && !spoken {
+			s.t.Errorf("delta %s would deactivate %s by silence: %s", w.id, d.Subject.Name, text)
+		}
+		key := string(d.Subject.Type) + " " + d.Subject.ObjectID
+		if d.Subject.Type == roster.TypeMembership {
+			key = "team " + d.TeamObject
+		}
+		if st := actions[i].State; moved && (st == roster.ActionRefused || st == roster.ActionSkipped && actions[i].Note != "it was so already") && !slices.Contains(parked, key) {
+			s.t.Errorf("delta %s moved its cursor over %s %s, which it did not apply and did not park", w.id, d.Kind, d.Subject.Name)
+		}
+	}
+}
+
+func (s *sim) position() string {
+	s.t.Helper()
+	if c := s.cursor(); c != nil {
+		return c.Position + c.Run
+	}
+	return ""
 }
 
 // done are the events that a run's actions make, as "type subject".
@@ -500,12 +593,12 @@ func (s *sim) checkEvidence(w *watch, run roster.Run) {
 			for _, tr := range s.history[w.from:] {
 				u, known := tr.people[object]
 				_, in := tr.desired[object]
-				always, explicit = always && in, explicit || !known || u.Disabled
+				always, explicit = always && in, explicit || !known || u.off
 			}
 			if always {
 				s.t.Errorf("run %s deactivated %s, who was in scope all the time", w.id, e.text("subject_name"))
 			}
-			if !run.Complete && !w.taken && !explicit {
+			if !silenceCounts(run, lists) && !w.taken && !explicit {
 				s.t.Errorf("run %s did not read every list whole and deactivated %s, who was neither disabled nor deleted", w.id, e.text("subject_name"))
 			}
 		case "membership.removed":
@@ -634,7 +727,7 @@ func (s *sim) settleHeld(percent int) {
 func (s *sim) dryRun() {
 	var p perils
 	if chance(s.rng, 40) {
-		p.faults = append(p.faults, s.drawFault())
+		p.faults = append(p.faults, s.dir.drawFault(s.rng))
 	}
 	before, counts, conn := s.dump(), s.counts(), s.connection()
 	id := s.commit(operator(), roster.RunRequest{Connection: s.conn, Mode: roster.ModeDry, By: "op"})[0].ID
@@ -668,7 +761,8 @@ func (s *sim) connection() roster.Connection {
 func (s *sim) comeToRest() {
 	s.t.Helper()
 	s.note("everything comes to rest")
-	s.pusher.LiftQuarantine()
+	s.dir.rest()
+	s.record()
 	s.settleHeld(100)
 	for complete, tries := 0, 0; ; tries++ {
 		id := s.commit(operator(), roster.RunRequest{Connection: s.conn, Mode: roster.ModeFull, By: "op"})[0].ID
@@ -715,6 +809,44 @@ func (s *sim) comeToRest() {
 	}
 	for _, d := range s.differences(excused) {
 		s.t.Error(d)
+	}
+	if !s.t.Failed() {
+		s.onlyDeltas()
+	}
+}
+
+// onlyDeltas has the IdP change, with most pushes lost and deltas alone repairing it. Each must leave the invariants as they
+// were; a full run then has to find whatever they did not see.
+func (s *sim) onlyDeltas() {
+	s.t.Helper()
+	s.note("from now on there are only deltas")
+	s.ask(roster.ModeDelta, perils{}) // without a cursor it is read in full
+	for range 2 + s.rng.IntN(3) {
+		for range 1 + s.rng.IntN(5) {
+			pick(s.rng, []func(){s.changePeople, s.changePeople, s.changeNames, s.changeMembers, s.changeMembers, s.changeGroups, s.oddity})()
+		}
+		if chance(s.rng, 30) {
+			s.push()
+		}
+		if chance(s.rng, 10) {
+			s.loseCursor()
+		}
+		for range 2 {
+			s.ask(roster.ModeDelta, perils{})
+			s.settleHeld(100)
+		}
+		s.always()
+		if s.t.Failed() {
+			return
+		}
+	}
+	last := ""
+	for range 3 {
+		last = s.ask(roster.ModeFull, perils{})
+		s.settleHeld(100)
+	}
+	for _, d := range s.differences(s.excused(last)) {
+		s.t.Errorf("deltas, and full runs after them, left: %s", d)
 	}
 }
 

@@ -116,6 +116,7 @@ var mustMeet = []string{
 	"applied delete", "a push during a run", "a push between two commits", "a list that was not whole", "a run that was held",
 	"a plan that was approved", "a plan that was cancelled", "a dry run", "a process that died", "a lease that passed on",
 	"a change that was missed", "an operator's deactivation", "a userName handed over", "a listed conflict",
+	"a delta", "a delta that failed", "a delta read in full", "a cursor that was lost", "something parked",
 }
 
 func (c *tally) report(t *testing.T, enough bool) {

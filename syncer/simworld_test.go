@@ -11,13 +11,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
-	"github.com/rosterd/rosterd/connectors/entra"
 	"github.com/rosterd/rosterd/internal/idpsim"
-	"github.com/rosterd/rosterd/internal/mapping"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
 	"github.com/rosterd/rosterd/internal/store/storetest"
@@ -37,7 +34,7 @@ type sim struct {
 	trace    []string
 	scim     string
 	token    string
-	pusher   *idpsim.Pusher
+	dir      directory
 	limits   reconcile.Limits
 	batch    int
 	wide     bool // limits that let everything through
@@ -58,18 +55,6 @@ type sim struct {
 	counted  map[string]bool // actions that are in removed, or were asked for
 }
 
-// smallGraphPages lowers $top, as Graph may, so that small tenants have several pages.
-type smallGraphPages struct{ size int }
-
-func (s smallGraphPages) RoundTrip(req *http.Request) (*http.Response, error) {
-	q := req.URL.Query()
-	if top, err := strconv.Atoi(q.Get("$top")); err == nil && top > s.size {
-		q.Set("$top", strconv.Itoa(s.size))
-		req.URL.RawQuery = q.Encode()
-	}
-	return http.DefaultTransport.RoundTrip(req)
-}
-
 func newSim(t *testing.T, d storetest.Database, seed uint64, met *tally) *sim {
 	t.Helper()
 	s := &sim{
@@ -78,28 +63,43 @@ func newSim(t *testing.T, d storetest.Database, seed uint64, met *tally) *sim {
 	}
 	s.db = storetest.Open(t, d)
 	s.roster, s.org, s.other = roster.New(s.db), roster.NewID(), roster.NewID()
-	people, groups := 8+s.rng.IntN(18), 3+s.rng.IntN(3)
-	s.tenant = idpsim.New(idpsim.Config{Seed: int64(seed), Members: people, Groups: groups, AccessToken: "graph-token"})
-	graph, err := s.tenant.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = graph.Close() })
+	people, groups, page := 8+s.rng.IntN(18), 3+s.rng.IntN(3), 3+s.rng.IntN(8)
+	s.startTenant(seed, people, groups, page)
 	s.record()
 	settles := []time.Duration{0, settle}
-	s.openConnections(graph.URL, 3+s.rng.IntN(8), pick(s.rng, settles))
+	s.openConnections(page, pick(s.rng, settles))
 	s.serveSCIM()
-	s.note("%d people, %d groups, limits wide: %t, batches of %d", people, groups, s.wide, s.batch)
+	s.note("%T, %d people, %d groups, limits wide: %t, batches of %d", s.dir, people, groups, s.wide, s.batch)
 	return s
 }
 
-// openConnections declares the organisations, each with a connection to the tenant, and what their runs read from.
-func (s *sim) openConnections(graph string, page int, settle time.Duration) {
+// startTenant starts the tenant of one IdP; every third is Okta's.
+func (s *sim) startTenant(seed uint64, people, groups, page int) {
 	s.t.Helper()
-	m := mapping.Entra()
-	reader, err := entra.Open(entra.Config{
-		TenantID: s.tenant.TenantID(), AccessToken: "graph-token", ServicePrincipalID: s.tenant.ServicePrincipalID(), GraphURL: graph,
-	}, &http.Client{Transport: smallGraphPages{page}}, slog.New(slog.DiscardHandler))
+	listen := func(l func(string) (*idpsim.Server, error)) string {
+		srv, err := l("127.0.0.1:0")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.t.Cleanup(func() { _ = srv.Close() })
+		return srv.URL
+	}
+	if seed%3 == 0 {
+		d := newOkta(seed, people, groups, page)
+		d.url = listen(d.Listen)
+		s.dir = d
+		return
+	}
+	d := newEntra(seed, people, groups, page, s.rng)
+	d.url = listen(d.Listen)
+	s.dir = d
+}
+
+// openConnections declares the organisations, each with a connection to the tenant, and what their runs read from.
+func (s *sim) openConnections(page int, settle time.Duration) {
+	s.t.Helper()
+	reader, m, sync, evidence, err := s.dir.open(page)
+	sync.Settle = settle
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -117,9 +117,8 @@ func (s *sim) openConnections(graph string, page int, settle time.Duration) {
 	for _, org := range []string{s.other, s.org} {
 		s.world.org = org
 		s.commit(roster.Cause{}, roster.OrgCreate{ID: org, Name: "org " + org, SCIM: true})
-		s.conn = s.commit(roster.Cause{}, roster.ConnectionSync{Name: "entra", Kind: roster.KindEntra, Target: "t1",
-			Settings: m.Fingerprint(), Managed: m.Managed(), Settle: settle})[0].ID
-		s.cfg.Sources[s.conn] = syncer.Source{Reader: reader, Mapping: m, Evidence: "graph"}
+		s.conn = s.commit(roster.Cause{}, sync)[0].ID
+		s.cfg.Sources[s.conn] = syncer.Source{Reader: reader, Mapping: m, Evidence: evidence, Delta: chance(s.rng, 70)}
 		s.syncer = s.another("first")
 		if org == s.other {
 			s.baseline()
@@ -147,10 +146,7 @@ func (s *sim) serveSCIM() {
 	id, plain, hash := roster.MintToken()
 	s.commit(operator(), roster.TokenCreate{Token: roster.Token{ID: id, Org: s.org, Name: "push", Connection: bound, Hash: hash}})
 	s.token = plain
-	s.pusher, err = idpsim.NewPusher(s.tenant, idpsim.PushConfig{
-		BaseURL: s.scim, Token: plain, Workers: 1, Retries: -1, AadOptscim062020: chance(s.rng, 50), Client: h.Client(),
-	})
-	if err != nil {
+	if err := s.dir.pushTo(s.scim, plain, h.Client(), s.rng); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -197,8 +193,8 @@ func (s *sim) step() {
 		do     func()
 	}{
 		{22, s.changePeople}, {7, s.changeNames}, {8, s.changeGroups}, {8, s.changeMembers}, {3, s.changeMany},
-		{16, s.push}, {1, s.restart}, {2, s.quarantine}, {9, s.damage}, {3, s.operate},
-		{20, func() { s.fullRun(s.drawPerils()) }}, {4, s.dryRun},
+		{16, s.push}, {3, s.oddity}, {9, s.damage}, {3, s.operate},
+		{14, func() { s.fullRun(s.drawPerils()) }}, {16, func() { s.deltaRun(s.drawPerils()) }}, {2, s.loseCursor}, {4, s.dryRun},
 	}
 	total := 0
 	for _, st := range steps {
@@ -218,20 +214,18 @@ func (s *sim) fresh(what string) string {
 	return fmt.Sprintf("%s.%d", what, s.names)
 }
 
-func (s *sim) anybody() (idpsim.User, bool) {
-	all := s.tenant.Users()
+func (s *sim) anybody() (simPerson, bool) {
+	all := s.dir.people()
 	if len(s.aim) > 0 && chance(s.rng, 70) {
-		if u, ok := s.tenant.User(pick(s.rng, s.aim)); ok {
+		if u, ok := s.dir.person(pick(s.rng, s.aim)); ok {
 			return u, true
 		}
 	}
 	if len(all) == 0 {
-		return idpsim.User{}, false
+		return simPerson{}, false
 	}
 	return pick(s.rng, all), true
 }
-
-func (s *sim) assignedGroups() []idpsim.Team { return s.tenant.DesiredTeams() }
 
 func (s *sim) changePeople() {
 	u, ok := s.anybody()
@@ -248,42 +242,39 @@ func (s *sim) changePeople() {
 			name = s.lastName(pick(s.rng, s.away)) // a re-hire, or somebody else of that name
 			s.met.add("a userName handed over", 1)
 		}
-		added, err := s.tenant.AddUser(idpsim.User{UserPrincipalName: name, GivenName: "New", Surname: name})
+		added, err := s.dir.add(name)
 		s.note("add %s", name)
 		if !s.idp(err) {
 			return
 		}
-		if teams := s.assignedGroups(); len(teams) > 0 && chance(s.rng, 60) {
-			s.idp(s.tenant.AddToGroup(pick(s.rng, teams).ObjectID, added.ObjectID))
-		} else {
-			s.idp(s.tenant.Assign(added.ObjectID))
+		teams := s.dir.teams()
+		joins := len(teams) > 0 && chance(s.rng, 60)
+		if joins {
+			s.idp(s.dir.join(pick(s.rng, teams).ObjectID, added))
+		}
+		if !joins || !s.dir.teamsGrant() {
+			s.idp(s.dir.assign(added))
 		}
 	case 2:
-		s.note("assign %s", u.UserPrincipalName)
-		s.idp(s.tenant.Assign(u.ObjectID))
+		s.note("assign %s", u.name)
+		s.idp(s.dir.assign(u.id))
 	case 3, 4:
-		s.note("take %s out of scope", u.UserPrincipalName)
-		for _, by := range s.tenant.Scope(u.ObjectID) {
-			if by == u.ObjectID {
-				s.idp(s.tenant.Unassign(u.ObjectID))
-			} else {
-				s.idp(s.tenant.RemoveFromGroup(by, u.ObjectID))
-			}
-		}
+		s.note("take %s out of scope", u.name)
+		s.dir.leave(u.id, s.idp)
 	case 5:
-		s.note("disable %s", u.UserPrincipalName)
-		s.idp(s.tenant.DisableUser(u.ObjectID))
+		s.note("disable %s", u.name)
+		s.idp(s.dir.disable(u.id))
 	case 6:
-		for _, u := range s.tenant.Users() {
-			if u.Disabled && chance(s.rng, 60) {
-				s.note("enable %s", u.UserPrincipalName)
-				s.idp(s.tenant.EnableUser(u.ObjectID))
+		for _, u := range s.dir.people() {
+			if u.off && chance(s.rng, 60) {
+				s.note("enable %s", u.name)
+				s.idp(s.dir.enable(u.id))
 			}
 		}
 	case 7:
-		s.note("soft-delete %s", u.UserPrincipalName)
-		if s.idp(s.tenant.DeleteUser(u.ObjectID)) {
-			s.away = append(s.away, u.ObjectID)
+		s.note("soft-delete %s", u.name)
+		if s.idp(s.dir.remove(u.id)) {
+			s.away = append(s.away, u.id)
 		}
 	case 8:
 		if len(s.away) == 0 {
@@ -292,11 +283,11 @@ func (s *sim) changePeople() {
 		id := pick(s.rng, s.away)
 		if chance(s.rng, 25) {
 			s.note("purge %s", id)
-			s.idp(s.tenant.PurgeUser(id))
+			s.idp(s.dir.purge(id))
 			return
 		}
 		s.note("restore %s", id)
-		s.idp(s.tenant.RestoreUser(id))
+		s.idp(s.dir.restore(id))
 	}
 }
 
@@ -308,41 +299,40 @@ func (s *sim) changeNames() {
 		return
 	}
 	rename := func(id, to string) bool {
-		return s.idp(s.tenant.UpdateUser(id, func(u *idpsim.User) { u.UserPrincipalName = to }))
+		return s.idp(s.dir.rename(id, to))
 	}
 	switch s.rng.IntN(6) {
 	case 0:
-		s.note("rename %s", u.UserPrincipalName)
-		rename(u.ObjectID, s.fresh("renamed")+"@contoso.example")
+		s.note("rename %s", u.name)
+		rename(u.id, s.fresh("renamed")+"@contoso.example")
 	case 1, 2:
-		if u.ObjectID == v.ObjectID {
+		if u.id == v.id {
 			return
 		}
-		s.note("swap %s and %s", u.UserPrincipalName, v.UserPrincipalName)
-		rename(u.ObjectID, s.fresh("tmp")+"@contoso.example")
-		rename(v.ObjectID, u.UserPrincipalName)
-		rename(u.ObjectID, v.UserPrincipalName)
+		s.note("swap %s and %s", u.name, v.name)
+		rename(u.id, s.fresh("tmp")+"@contoso.example")
+		rename(v.id, u.name)
+		rename(u.id, v.name)
 		s.met.add("a userName handed over", 1)
 	case 3:
-		if u.ObjectID == v.ObjectID {
+		if u.id == v.id {
 			return
 		}
-		s.note("hand %s over to %s", u.UserPrincipalName, v.UserPrincipalName)
-		if rename(u.ObjectID, s.fresh("former")+"@contoso.example") {
-			rename(v.ObjectID, u.UserPrincipalName)
+		s.note("hand %s over to %s", u.name, v.name)
+		if rename(u.id, s.fresh("former")+"@contoso.example") {
+			rename(v.id, u.name)
 		}
 		s.met.add("a userName handed over", 1)
 	case 4:
-		s.note("new displayName of %s", u.UserPrincipalName)
-		name := s.fresh("Name")
-		s.idp(s.tenant.UpdateUser(u.ObjectID, func(u *idpsim.User) { u.DisplayName = name }))
+		s.note("new displayName of %s", u.name)
+		s.idp(s.dir.display(u.id, s.fresh("Name")))
 	case 5:
 		mail := s.fresh("mail") + "@contoso.example"
 		if chance(s.rng, 25) {
-			mail = v.Mail // two people with one address
+			mail = v.mail // two people with one address
 		}
-		s.note("new mail of %s: %s", u.UserPrincipalName, mail)
-		s.idp(s.tenant.UpdateUser(u.ObjectID, func(u *idpsim.User) { u.Mail = mail }))
+		s.note("new mail of %s: %s", u.name, mail)
+		s.idp(s.dir.mail(u.id, mail))
 	}
 }
 
@@ -351,65 +341,65 @@ func (s *sim) changeMany() {
 	word := s.fresh("All")
 	off := chance(s.rng, 40)
 	s.note("change many: %s, disable %t", word, off)
-	for _, u := range s.tenant.Users() {
+	for _, u := range s.dir.people() {
 		switch {
 		case off && chance(s.rng, 50):
-			s.idp(s.tenant.DisableUser(u.ObjectID))
+			s.idp(s.dir.disable(u.id))
 		case !off:
-			s.idp(s.tenant.UpdateUser(u.ObjectID, func(u *idpsim.User) { u.DisplayName = word + " " + u.Surname }))
+			s.idp(s.dir.display(u.id, word+" "+u.name))
 		}
 	}
 }
 
 func (s *sim) changeGroups() {
-	teams := s.assignedGroups()
+	teams := s.dir.teams()
 	switch s.rng.IntN(5) {
 	case 0:
 		name := s.fresh("Group")
 		if chance(s.rng, 8) && len(teams) > 0 {
 			name = pick(s.rng, teams).DisplayName
 		}
-		g, err := s.tenant.AddGroup(idpsim.Group{DisplayName: name})
+		g, err := s.dir.addGroup(name)
 		s.note("add group %s", name)
 		if !s.idp(err) {
 			return
 		}
 		for range 1 + s.rng.IntN(5) {
 			if u, ok := s.anybody(); ok {
-				s.idp(s.tenant.AddToGroup(g.ObjectID, u.ObjectID))
+				s.idp(s.dir.join(g, u.id))
 			}
 		}
-		s.idp(s.tenant.Assign(g.ObjectID))
+		s.idp(s.dir.makeTeam(g))
 	case 1:
 		if len(teams) == 0 {
 			return
 		}
 		t := pick(s.rng, teams)
 		s.note("rename group %s", t.DisplayName)
-		s.idp(s.tenant.RenameGroup(t.ObjectID, s.fresh("Renamed group")))
+		s.idp(s.dir.renameGroup(t.ObjectID, s.fresh("Renamed group")))
 	case 2:
 		if len(teams) < 2 {
 			return
 		}
 		t := pick(s.rng, teams)
 		s.note("unassign group %s", t.DisplayName)
-		s.idp(s.tenant.Unassign(t.ObjectID))
+		s.idp(s.dir.unmakeTeam(t.ObjectID))
 	case 3:
-		g := pick(s.rng, s.tenant.Groups())
-		s.note("assign group %s", g.DisplayName)
-		s.idp(s.tenant.Assign(g.ObjectID))
+		g := pick(s.rng, s.dir.groups())
+		s.note("assign group %s", g)
+		s.idp(s.dir.makeTeam(g))
 	case 4:
 		if len(teams) < 2 || !chance(s.rng, 50) {
 			return
 		}
 		t := pick(s.rng, teams)
 		s.note("delete group %s", t.DisplayName)
-		s.idp(s.tenant.DeleteGroup(t.ObjectID))
+		s.idp(s.dir.deleteGroup(t.ObjectID))
 	}
 }
 
 func (s *sim) changeMembers() {
-	teams := s.assignedGroups()
+	teams := s.dir.teams()
 	if len(teams) == 0 {
 		return
 	}
@@ -419,20 +409,20 @@ func (s *sim) changeMembers() {
 			continue
 		}
 		s.note("turn round %s in %s", p[1], p[0])
-		if slices.Contains(s.tenant.Members(p[0]), p[1]) {
-			s.idp(s.tenant.RemoveFromGroup(p[0], p[1]))
+		if slices.Contains(s.dir.members(p[0]), p[1]) {
+			s.idp(s.dir.part(p[0], p[1]))
 		} else {
-			s.idp(s.tenant.AddToGroup(p[0], p[1]))
+			s.idp(s.dir.join(p[0], p[1]))
 		}
 	}
 	for range 1 + s.rng.IntN(3) {
 		if chance(s.rng, 50) && len(t.Members) > 0 {
 			id := pick(s.rng, t.Members)
 			s.note("out of %s: %s", t.DisplayName, id)
-			s.idp(s.tenant.RemoveFromGroup(t.ObjectID, id))
+			s.idp(s.dir.part(t.ObjectID, id))
 		} else if u, ok := s.anybody(); ok {
-			s.note("into %s: %s", t.DisplayName, u.UserPrincipalName)
-			s.idp(s.tenant.AddToGroup(t.ObjectID, u.ObjectID))
+			s.note("into %s: %s", t.DisplayName, u.name)
+			s.idp(s.dir.join(t.ObjectID, u.id))
 		}
 	}
 }
@@ -442,16 +432,12 @@ func (s *sim) push() {
 	switch s.rng.IntN(10) {
 	case 0, 1, 2:
 		salt := s.rng.Uint64()
-		s.pusher.MissWhere(func(id string) bool { return hash(id, salt)%3 == 0 })
+		s.dir.missWhere(func(id string) bool { return hash(id, salt)%3 == 0 })
 	case 3:
-		s.pusher.MissWhere(func(string) bool { return true })
-	case 4:
-		if u, ok := s.anybody(); ok {
-			s.pusher.RedundantSoftDelete(u.ObjectID)
-		}
+		s.dir.missWhere(func(string) bool { return true })
 	}
-	sum, err := s.pusher.Cycle(s.ctx)
-	s.pusher.MissWhere(nil)
+	sum, err := s.dir.cycle(s.ctx)
+	s.dir.missWhere(nil)
 	if err != nil {
 		s.t.Errorf("the push cycle: %v", err)
 	}
@@ -475,21 +461,18 @@ func hash(id string, salt uint64) uint64 {
 	return h >> 7
 }
 
-func (s *sim) restart() {
-	s.note("restart provisioning")
-	if _, err := s.pusher.Restart(s.ctx); err != nil {
-		s.t.Errorf("restart: %v", err)
-	}
+// oddity is what happens with one IdP only.
+func (s *sim) oddity() {
+	what, err := s.dir.oddity(s.ctx, s.rng, s.anybody)
+	s.note("%s", what)
+	s.idp(err)
 }
 
-func (s *sim) quarantine() {
-	if s.tenant.Quarantined() != "" {
-		s.note("lift the quarantine")
-		s.pusher.LiftQuarantine()
-		return
+// loseCursor has the IdP forget the cursors that it gave.
+func (s *sim) loseCursor() {
+	if s.dir.expireCursor(s.rng) {
+		s.note("the IdP takes no cursor any more")
 	}
-	s.note("quarantine")
-	s.pusher.Quarantine(idpsim.QuarantinedOnDemand)
 }
 
 // damage is what somebody with a token does that the IdP does not know of.
@@ -539,7 +522,7 @@ func (s *sim) damage() {
 		name := s.fresh("ghost") + "@contoso.example"
 		if chance(s.rng, 50) {
 			if u, ok := s.anybody(); ok {
-				name = u.UserPrincipalName
+				name = u.name
 			}
 		}
 		s.send("POST", "/Users", map[string]any{"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:User"}, "userName": name, "active": true})

@@ -1,5 +1,6 @@
-// Package syncer decides when and where runs happen: it claims queued runs by a lease, pulls into staging, has the
-// planner judge what differs, holds the plan against the guard, applies it in batches, and writes down what came of it.
+// Package syncer decides when and where runs happen: it asks for those that are due, claims queued runs by a lease, pulls
+// into staging, has the planner judge what differs, holds the plan against the guard, applies it in batches, and writes
+// down what came of it.
 package syncer
 
 import (
@@ -22,6 +23,8 @@ type Source struct {
 	Reader   connectors.Reader
 	Mapping  mapping.Mapping
 	Evidence string // what evidence is said to come from: "graph", "okta"
+	// Delta: the connection has a schedule of deltas, so a full run is to leave a cursor for the next one.
+	Delta bool
 }
 
 // Config says what a Syncer works with.
@@ -39,6 +42,7 @@ type Config struct {
 	Calls, Looks int
 	// Batch is how many changes one commit carries; 0: 1000.
 	Batch int
+	One   time.Duration // how long the resync of one person may take; 0: 90 s
 }
 
 // Syncer works runs off.
@@ -80,10 +84,13 @@ func New(cfg Config) (*Syncer, error) {
 	if cfg.Poll == 0 {
 		cfg.Poll = time.Second
 	}
+	if cfg.One == 0 {
+		cfg.One = 90 * time.Second
+	}
 	return &Syncer{cfg: cfg, wake: make(chan struct{}, 1), warned: map[string]time.Time{}}, nil
 }
 
-// Start starts the workers. A second call, or one after Stop, does nothing.
+// Start starts the workers and the scheduler. A second call, or one after Stop, does nothing.
 func (s *Syncer) Start(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,9 +101,10 @@ func (s *Syncer) Start(ctx context.Context) {
 	for range s.cfg.Workers {
 		s.done.Go(func() { s.work(ctx) })
 	}
+	s.done.Go(func() { s.schedule(ctx) })
 }
 
-// Stop stops the workers and waits for them: a run in progress stops at its next safe point and is given back.
+// Stop stops both and waits for them: a run in progress stops at its next safe point and is given back.
 func (s *Syncer) Stop() {
 	s.mu.Lock()
 	s.stopped = true

@@ -34,7 +34,11 @@ type worker struct {
 	next       int64 // the last action's number
 	looks      int   // second looks made
 	incomplete []string
-	unapplied  int // actions that were refused or had become stale
+	unapplied  int           // actions that were refused or had become stale
+	cursor     *store.Cursor // for the next delta, if the run ends well
+	asked      bool          // the run was asked for as a delta
+	tried      []store.Parked
+	unsettled  map[[2]string]string // by type and the IdP's id: what the next run must judge anew though no action says so, and why
 }
 
 // work claims the lease's upkeep around the run and writes down how it ended.
@@ -115,7 +119,7 @@ func (w *worker) conclude(parent, ctx context.Context, err error) {
 	default:
 		w.run.State, w.run.Error = roster.RunFailed, w.words(err)
 	}
-	if err := w.finish(ending, false); err != nil {
+	if err := w.finish(ending, store.Ending{}); err != nil {
 		w.log.Error("write the run's end", "error", err)
 	}
 }
@@ -157,10 +161,10 @@ func (w *worker) execute(ctx context.Context) error {
 // cancelled ends a run whose earlier holder died after cancelling was asked for.
 func (w *worker) cancelled(ctx context.Context) error {
 	w.run.State = roster.RunCancelled
-	return w.finish(ctx, false)
+	return w.finish(ctx, store.Ending{})
 }
 
-// reconcile makes the plan of a full or dry run and, unless it is dry, applies what the guard lets through.
+// reconcile makes the plan of a run and, unless it is dry, applies what the guard lets through.
 func (w *worker) reconcile(ctx context.Context) error {
 	dry := w.run.Mode == roster.ModeDry
 	if !dry && w.conn.Pinned == "" {
@@ -181,7 +185,7 @@ func (w *worker) reconcile(ctx context.Context) error {
 			w.log.Warn("drop the stage", "error", err)
 		}
 	}()
-	if err := w.pull(ctx, stage); err != nil {
+	if err := w.read(ctx, stage); err != nil {
 		return err
 	}
 	if err := stage.Analyze(ctx); err != nil {
@@ -190,14 +194,14 @@ func (w *worker) reconcile(ctx context.Context) error {
 	if err := w.plan(ctx, stage); err != nil {
 		return err
 	}
+	if err := stage.Intact(ctx); err != nil {
+		return err
+	}
 	if err := w.guard(ctx); err != nil {
 		return err
 	}
 	if dry {
 		return w.end(ctx)
-	}
-	if err := w.cfg.Store.KeepCounts(ctx, w.run, w.pulled.counts()); err != nil {
-		return err
 	}
 	if err := w.applyLinks(ctx, stage); err != nil {
 		return err
@@ -219,7 +223,7 @@ func (w *worker) end(ctx context.Context) error {
 	switch {
 	case held && !dry:
 		w.run.State = roster.RunHeld
-	case !w.run.Complete || w.unapplied > 0 || len(w.incomplete) > 0:
+	case w.pulled.short || w.unapplied > 0 || len(w.incomplete) > 0:
 		w.run.State = roster.RunPartial
 	default:
 		w.run.State = roster.RunDone
@@ -229,10 +233,15 @@ func (w *worker) end(ctx context.Context) error {
 			w.log.Warn("the plan is held for approval", "limit", h.Limit, "text", h.Text)
 		}
 	}
-	return w.finish(ctx, !dry && w.run.Complete && !held)
+	if dry {
+		return w.finish(ctx, store.Ending{})
+	}
+	e := w.ending()
+	e.Settled = w.run.Complete && !held && w.run.Mode == roster.ModeFull
+	return w.finish(ctx, e)
 }
 
-func (w *worker) finish(ctx context.Context, settled bool) error {
+func (w *worker) finish(ctx context.Context, e store.Ending) error {
 	w.mu.Lock()
 	w.run.Pages, w.run.Objects, w.run.Applied, w.run.Phase = w.progress.Pages, w.progress.Objects, w.progress.Applied, ""
 	w.mu.Unlock()
@@ -248,7 +257,7 @@ func (w *worker) finish(ctx context.Context, settled bool) error {
 			return err
 		}
 	}
-	return w.cfg.Store.FinishRun(ctx, w.run, "", settled)
+	return w.cfg.Store.FinishRun(ctx, w.run, e)
 }
 
 // guard holds the plan against the limits and marks what waits for a person.

@@ -23,6 +23,21 @@ func runText(state, totals string) string {
 		`,"actions":[{"kind":"stale_member","action":"update","subject":{"type":"member","id":"1","name":"ada@x","object_id":"o"},"reason":"name","evidence":null}]}`
 }
 
+// personText is a run of one person, as the daemon answers it.
+func personText(state, action string) string {
+	return `{"run":"r1","connection":"entra","mode":"one","state":"` + state + `","complete":true,"totals":{"stale_member":1},"note":"n",` +
+		`"person":{"key":"ada","object_id":"o","member_id":null,"there":"t","here":"h","done":"d"},` +
+		`"actions":[{"kind":"stale_member","action":"update","subject":{"type":"member","id":"1","name":"ada@x","object_id":"o"},"reason":"name","evidence":[],"state":"` + action + `"}]}`
+}
+
+// personView is the same, as it is printed.
+func personView(state, action string) string {
+	return `{"actions":[{"action":"update","evidence":[],"kind":"stale_member","reason":"name","state":"` + action +
+		`","subject":{"id":"1","name":"ada@x","object_id":"o","type":"member"}}],"complete":true,"connection":"entra","created_at":"0001-01-01T00:00:00Z",` +
+		`"finished_at":null,"held":null,"mode":"one","note":"n","organisation":"","person":{"done":"d","here":"h","key":"ada","member_id":null,"object_id":"o","there":"t"},` +
+		`"requested_by":"","run":"r1","started_at":null,"state":"` + state + `","totals":{"stale_member":1}}`
+}
+
 func page(items ...string) string { return `{"items":[` + strings.Join(items, ",") + `]}` }
 
 // document decodes exactly one JSON document.
@@ -79,6 +94,10 @@ func TestJSONOfEveryCommand(t *testing.T) {
 		"connection rename a entra --org o":                            {"POST /orgs/o/connections/rename", connectionText, `POST /orgs/o/connections/rename {"old":"a","new":"entra"}`, `{"kind":"entra","members":3,"name":"entra","state":"ok","target":"t","teams":1}`, 0},
 		"connection release entra --org o":                             {"POST /orgs/o/connections/entra/release", connectionText, `POST /orgs/o/connections/entra/release`, `{"kind":"entra","members":3,"name":"entra","state":"ok","target":"t","teams":1}`, 0},
 		"resync --org o --full":                                        {"POST /orgs/o/resync", `{"runs":[` + runText("queued", "null") + `]}`, `POST /orgs/o/resync {"full":true}`, `{"runs":[` + runActions + `,"state":"queued","totals":{}}]}`, 0},
+		"resync --org o --user ada":                                    {"POST /orgs/o/resync", `{"runs":[` + personText("done", "applied") + `]}`, `POST /orgs/o/resync {"user":"ada"}`, `{"runs":[` + personView("done", "applied") + `]}`, 0},
+		"resync --org o --user ada --connection entra":                 {"POST /orgs/o/resync", `{"runs":[` + personText("partial", "skipped") + `]}`, `POST /orgs/o/resync {"connection":"entra","user":"ada"}`, `{"runs":[` + personView("partial", "skipped") + `]}`, 3},
+		"resync --org o --user eve":                                    {"POST /orgs/o/resync", `{"runs":[` + personText("failed", "skipped") + `]}`, `POST /orgs/o/resync {"user":"eve"}`, `{"runs":[` + personView("failed", "skipped") + `]}`, 1},
+		"diff --org o --user ada":                                      {"POST /orgs/o/diff", personText("done", "planned"), `POST /orgs/o/diff {"user":"ada"}`, personView("done", "planned"), 2},
 		"runs show r1":                                                 {"GET /runs/r1", runText("held", `{"stale_member":1}`), `GET /runs/r1?actions=true`, runActions + `,"state":"held","totals":{"stale_member":1}}`, 0},
 		"runs list --org o --status held":                              {"GET /runs", page(), `GET /runs?limit=1000&org=o&status=held`, `[]`, 0},
 		"runs approve r1 --only stale_member":                          {"POST /runs/r1/approve", runText("queued", `{"stale_member":1}`), `POST /runs/r1/approve {"only":["stale_member"]}`, runActions + `,"state":"queued","totals":{"stale_member":1}}`, 0},
@@ -120,7 +139,7 @@ func TestWrongUseIs64AndAsksNothing(t *testing.T) {
 		"token create --org o --name n", "token create --org o --name n --expires 90", "token create --org o --name n --expires 0d",
 		"token create --org o --name n --expires 1y", "token create --org o --name n --expires -1d", "token create --org o --name n --expires 99999w",
 		"token create --org o --expires 90d", "token create --org o --name= --expires 90d", "apikey create --org o --name n --expires 1d --role member",
-		"diff --org o --user ada", "resync --org o --user ada", "diff", "resync --org o extra",
+		"diff --org o --user=", "resync --org o --user=", "diff", "resync --org o extra",
 		"runs approve", "runs approve r1 --only nosuch", "runs show", "requests list --org o --status 42", "requests list --org o --status 9xx",
 		"--server https://x status", "--api-key-file /nowhere status", "version extra",
 	} {
@@ -134,15 +153,6 @@ func TestWrongUseIs64AndAsksNothing(t *testing.T) {
 				t.Errorf("asked %q", asked)
 			}
 		})
-	}
-}
-
-func TestRefusalOfOnePersonSaysSo(t *testing.T) {
-	f := startDaemon(t, nil)
-	for _, line := range []string{"diff --org o --user ada", "resync --org o --user ada --wait"} {
-		if got := f.rosterd(context.Background(), line); !strings.Contains(got.errOut, "resync of one person is not supported by this version yet") {
-			t.Errorf("%s: %+v", line, got)
-		}
 	}
 }
 

@@ -8,15 +8,13 @@ import (
 	"github.com/rosterd/rosterd/internal/api/client"
 )
 
-const onePersonRefused = "resync of one person is not supported by this version yet"
+// userUsage says what --user takes.
+const userUsage = "only this person, at once: id, userName, email, externalId or the identity provider's id"
 
 func (p *program) diffCommand() *cobra.Command {
 	var org string
 	var ask client.AskDiff
 	cmd := p.command("diff", "Show what differs and what a run would do, without doing it", func(ctx context.Context, _ []string) error {
-		if ask.User != "" {
-			return usagef(onePersonRefused)
-		}
 		c, err := p.client()
 		if err != nil {
 			return err
@@ -24,6 +22,12 @@ func (p *program) diffCommand() *cobra.Command {
 		asked, err := c.Diff(ctx, org, ask)
 		if err != nil {
 			return err
+		}
+		if ask.User != "" { // it is finished
+			if err := p.printRun(asked); err != nil {
+				return err
+			}
+			return exitWith(diffCode(asked))
 		}
 		runs, waitErr := p.follow(ctx, c, []client.Run{asked}, false)
 		if waitErr != nil && ctx.Err() == nil {
@@ -40,7 +44,7 @@ func (p *program) diffCommand() *cobra.Command {
 	})
 	orgFlag(cmd, &org)
 	cmd.Flags().StringVar(&ask.Connection, "connection", "", "the connection (needed where the organisation has several)")
-	cmd.Flags().StringVar(&ask.User, "user", "", "only this person")
+	cmd.Flags().StringVar(&ask.User, "user", "", userUsage)
 	return cmd
 }
 

@@ -87,7 +87,7 @@ func (u *pusher) next() write {
 }
 
 // push writes until no answer comes, and counts what was acknowledged.
-func (u *pusher) push(t *testing.T, acknowledged func()) {
+func (u *pusher) push(t testing.TB, acknowledged func()) {
 	t.Helper()
 	for {
 		w := u.next()
@@ -144,7 +144,7 @@ func (m *machine) load(pushers []*pusher, moment int64) int64 {
 
 // settle reads everybody back: whoever has a write in doubt is as before it or as after it, everybody else as
 // acknowledged. It returns how many doubtful writes were made.
-func (u *pusher) settle(t *testing.T, s stored) int {
+func (u *pusher) settle(t testing.TB, s stored) int {
 	t.Helper()
 	made := 0
 	d := u.doubt
@@ -212,7 +212,7 @@ func (p person) differs(got object, s stored) string {
 }
 
 // groupMembers reads groups over SCIM: members by id.
-func (p *pushing) groupMembers(t *testing.T, groups []string) map[string]map[string]bool {
+func (p *pushing) groupMembers(t testing.TB, groups []string) map[string]map[string]bool {
 	t.Helper()
 	out := map[string]map[string]bool{}
 	for _, id := range groups {

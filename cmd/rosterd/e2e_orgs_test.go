@@ -17,7 +17,7 @@ func TestE2ETwoOrganisations(t *testing.T) {
 		m.configure(first.entry("default", "entra"), second.entry("acme", "entra"))
 		m.again()
 		mine, theirs := m.token("default", "idp"), m.token("acme", "idp")
-		m.pushing(theirs).must(m.t, http.StatusForbidden, "GET", "/Users", nil) // a later organisation starts with SCIM off
+		m.pushing(theirs).must(m.t, http.StatusUnauthorized, "GET", "/Users", nil) // a later organisation starts with SCIM off
 		m.want(exitDone, "org scim on --org acme")
 		m.pushing(theirs).statusWithin(m, patience, http.StatusOK, "GET", "/Users")
 		m.scimApart(m.pushing(mine), m.pushing(theirs))
@@ -79,9 +79,14 @@ func (m *machine) scimApart(mine, theirs *pushing) {
 	} {
 		mine.must(m.t, http.StatusNotFound, request.method, request.path, request.body)
 	}
-	if status, out, err := mine.ask("POST", "/Groups", group("Mixed", here, there)); err != nil || status == http.StatusCreated {
-		m.t.Errorf("a group with another organisation's member: %d %v, %v", status, out, err)
+	mixed := mine.must(m.t, http.StatusCreated, "POST", "/Groups", group("Mixed", here, there)).text("id")
+	if members, _ := mine.must(m.t, http.StatusOK, "GET", "/Groups/"+mixed, nil)["members"].([]any); len(members) != 1 {
+		m.t.Errorf("a group with another organisation's member has %v", members) // to this one they are unknown, and stay so
 	}
+	if got := theirs.must(m.t, http.StatusOK, "GET", "/Users/"+there, nil); got["groups"] != nil {
+		m.t.Errorf("another organisation's member is in the groups %v", got["groups"])
+	}
+	mine.must(m.t, http.StatusNoContent, "DELETE", "/Groups/"+mixed, nil)
 	if found := mine.find(m.t, "ada@example.com"); len(found) != 1 || found[0].text("displayName") != "Mine" {
 		m.t.Errorf("found %v", found)
 	}

@@ -94,7 +94,7 @@ func TestE2EConfigurationIsRefused(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
 		"unknown key":        {"listen: 127.0.0.1:0\nlisen: 127.0.0.1:0\n", `rosterd.yaml:2: unknown key "lisen"`},
 		"unknown deep below": {"connections:\n  - organisation: default\n    name: entra\n    kind: scim\n    colour: red\n", `rosterd.yaml:5: unknown key "colour"`},
-		"schedule":           {"connections:\n  - organisation: default\n    name: entra\n    kind: scim\n    schedule: { full: \"0 3 * * *\" }\n", "rosterd.yaml:5: schedules are not supported"},
+		"schedule":           {"connections:\n  - organisation: default\n    name: entra\n    kind: scim\n    schedule: { full: \"0 3 * * *\" }\n", "rosterd.yaml:5: schedule is for connections"},
 		"okta":               {"connections:\n  - organisation: default\n    name: okta\n    kind: okta\n    okta: { org_url: https://acme.okta.com, app_id: 0oa1, api_token: \"${env:PATH}\", teams: all }\n", `rosterd.yaml:5: teams "all" is not known`},
 		"literal secret":     {"database_url: postgres://u:hush@127.0.0.1/x\n", "rosterd.yaml:1: database_url"},
 		"not YAML":           {"listen: [\n", "rosterd.yaml:"},

@@ -72,7 +72,7 @@ func decodeInto(text []byte, out *object) error {
 }
 
 // must sends one request and demands the answer's status.
-func (p *pushing) must(t *testing.T, status int, method, path string, body any) object {
+func (p *pushing) must(t testing.TB, status int, method, path string, body any) object {
 	t.Helper()
 	got, out, err := p.ask(method, path, body)
 	if err != nil || got != status {
@@ -105,7 +105,7 @@ func replace(path string, value any) object {
 }
 
 // find returns the users that have a userName.
-func (p *pushing) find(t *testing.T, userName string) []object {
+func (p *pushing) find(t testing.TB, userName string) []object {
 	t.Helper()
 	query := "?filter=" + strings.ReplaceAll(fmt.Sprintf("userName eq %q", userName), " ", "%20")
 	list := p.must(t, http.StatusOK, "GET", "/Users"+query, nil)

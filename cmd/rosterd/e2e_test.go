@@ -40,7 +40,7 @@ func removeBinary() {
 }
 
 // binary returns the path of the binary, which the first test that asks builds.
-func binary(t *testing.T) string {
+func binary(t testing.TB) string {
 	t.Helper()
 	b := &e2eBinary
 	b.once.Do(func() {
@@ -61,7 +61,7 @@ func binary(t *testing.T) string {
 
 // machine is a folder in which somebody runs rosterd: at most one daemon at a time, and commands.
 type machine struct {
-	t      *testing.T
+	t      testing.TB
 	db     storetest.Database
 	binary string
 	env    []string

@@ -78,7 +78,7 @@ func exactly(names []string) cobra.PositionalArgs {
 
 // checkRequired refuses a required flag that is given without a value.
 func checkRequired(cmd *cobra.Command) error {
-	for _, name := range []string{"org", "name", "connection"} {
+	for _, name := range []string{"org", "name", "connection", "user"} {
 		flag := cmd.Flags().Lookup(name)
 		if flag != nil && flag.Changed && flag.Value.String() == "" {
 			return usagef("--%s is empty", name)

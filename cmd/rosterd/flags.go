@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,6 +167,65 @@ func (l *lifetime) Set(value string) error {
 		return fmt.Errorf("is more than a hundred years: write never")
 	}
 	*l.into = value
+	return nil
+}
+
+// addresses is a list of addresses and ranges of them, with commas, or any.
+type addresses struct{ into *[]string }
+
+// String returns the list.
+func (a *addresses) String() string {
+	if a.into == nil {
+		return ""
+	}
+	return strings.Join(*a.into, ",")
+}
+
+// Type is what the help calls the value.
+func (a *addresses) Type() string { return "ranges" }
+
+// Set takes any, which is an empty list, or adds to the list.
+func (a *addresses) Set(value string) error {
+	if value == "any" {
+		*a.into = []string{}
+		return nil
+	}
+	for one := range strings.SplitSeq(value, ",") {
+		one = strings.TrimSpace(one)
+		_, errRange := netip.ParsePrefix(one)
+		if _, err := netip.ParseAddr(one); err != nil && errRange != nil {
+			return fmt.Errorf("must be addresses or ranges such as 10.0.0.0/8, with commas; or any")
+		}
+		*a.into = append(*a.into, one)
+	}
+	return nil
+}
+
+// perSecond is a rate such as 50/s, or off.
+type perSecond struct{ into **int }
+
+// String returns the rate.
+func (r *perSecond) String() string {
+	if r.into == nil || *r.into == nil {
+		return ""
+	}
+	return strconv.Itoa(**r.into) + "/s"
+}
+
+// Type is what the help calls the value.
+func (r *perSecond) Type() string { return "rate" }
+
+// Set takes a number of requests a second, or off. Whether it is enough is for the daemon to say.
+func (r *perSecond) Set(value string) error {
+	n := uint64(0)
+	if value != "off" {
+		var err error
+		if n, err = strconv.ParseUint(strings.TrimSuffix(value, "/s"), 10, 31); err != nil || n == 0 {
+			return fmt.Errorf("must be a number of requests a second, such as 50/s; or off")
+		}
+	}
+	rate := int(n)
+	*r.into = &rate
 	return nil
 }
 

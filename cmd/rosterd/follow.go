@@ -15,6 +15,8 @@ const (
 	slowPoll   = time.Second
 	askTimeout = 30 * time.Second
 	lineWidth  = 79
+	// planTimeout is for a plan of hundreds of thousands of actions.
+	planTimeout = 10 * time.Minute
 )
 
 // follower watches runs until all are finished.
@@ -92,8 +94,13 @@ func (f *follower) refresh(ctx context.Context, i int, actions bool) error {
 	}
 }
 
+// ask reads a run. A whole plan may be long.
 func (f *follower) ask(ctx context.Context, id string, actions bool) (client.Run, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	most := askTimeout
+	if actions {
+		most = planTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	return f.client.Run(ctx, id, actions)
 }

@@ -50,6 +50,7 @@ func (p plan) paint(s rune, text string) string {
 func (p plan) text(r client.Run) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, heading(r))
+	personBlock(&b, r.Person)
 	if len(r.Actions) > 0 {
 		b.WriteByte('\n')
 		p.lines(&b, r.Actions)
@@ -57,6 +58,9 @@ func (p plan) text(r client.Run) string {
 	b.WriteByte('\n')
 	summary(&b, r)
 	held(&b, r)
+	if r.Note != "" {
+		fill(&b, "Note: ", oneLine(r.Note))
+	}
 	if len(r.Incomplete) > 0 {
 		b.WriteString("Not read whole:\n")
 		for _, list := range r.Incomplete {
@@ -71,11 +75,14 @@ func (p plan) text(r client.Run) string {
 
 func heading(r client.Run) string {
 	mode := r.Mode
-	if mode == "dry" {
+	switch mode {
+	case "dry":
 		mode = "dry run"
+	case "one":
+		mode = "one person"
 	}
 	text := fmt.Sprintf("Run %s of %s (%s): %s", r.Run, orDash(r.Connection), mode, r.State)
-	if r.Finished() && r.State != "failed" && r.State != "cancelled" && !r.Complete {
+	if r.Finished() && r.State != "failed" && r.State != "cancelled" && !r.Complete && r.Person == nil { // of a person, the note says what
 		text += ", not everything was read"
 	}
 	return oneLine(text)
@@ -164,6 +171,8 @@ func headline(r client.Run, bySign map[rune]int) string {
 		return "No plan was made." + listed
 	case !r.Complete:
 		return "No drift found in what was read." + listed
+	case r.Person != nil:
+		return "No drift: this person is as the identity provider has them." + listed
 	}
 	return "No drift: members and teams are as the identity provider has them." + listed
 }

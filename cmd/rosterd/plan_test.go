@@ -42,10 +42,26 @@ func TestPlanText(t *testing.T) {
 	applied := planned()
 	applied.Mode, applied.State, applied.Complete, applied.Incomplete = "full", "held", true, nil
 	applied.Actions[0].State, applied.Actions[2].State, applied.Actions[2].Note = "applied", "skipped", "changed since"
+	member := "01a20a6f-2e1b-735b-bacb-39e499518008"
+	one := client.Run{
+		Run: "01a20a6f-2e90-7961-97bd-0fe7240e41bf", Connection: "entra", Mode: "one", State: "partial",
+		Note: "memberships were left as they are: Graph refused to give the groups of a user (403). Grant the app registration the application permission Directory.Read.All.",
+		Person: &client.Person{
+			Key: "ada@example.com", MemberID: &member, ObjectID: "15e94eff-aaf0-47a4-b4fd-fc3efbe08c8a",
+			There: "in scope: assigned directly; enabled; userName ada@example.com; displayName Ada\x1b[2J King",
+			Here:  "deactivated by a push; userName ada@example.com; memberships suspended; last push 2026-01-02T03:04:05Z",
+			Done:  "did not reactivate: the member has changed since", Wanted: map[string]string{"displayName": "Ada King", "externalId": "e", "userName": "ada@example.com"},
+			Stored: map[string]string{"displayName": "Ada Lovelace", "externalId": "", "userName": "ada@example.com"},
+		},
+		Actions: []client.Action{action("redundant_soft_delete", "reactivate", "ada@example.com", "in scope and enabled there, deactivated here")},
+		Totals:  map[string]int{"redundant_soft_delete": 1},
+	}
+	one.Actions[0].State, one.Actions[0].Note = "skipped", "the member has changed since"
 	for name, tc := range map[string]struct {
 		run      client.Run
 		coloured bool
 	}{
+		"person":  {one, false},
 		"dry":     {planned(), false},
 		"colour":  {planned(), true},
 		"held":    {applied, false},

@@ -12,10 +12,7 @@ func (p *program) resyncCommand() *cobra.Command {
 	var org string
 	var ask client.AskResync
 	var wait bool
-	cmd := p.command("resync", "Repair drift now: of one connection, or of each", func(ctx context.Context, _ []string) error {
-		if ask.User != "" {
-			return usagef(onePersonRefused)
-		}
+	cmd := p.command("resync", "Repair drift now: of one connection, of each, or of one person", func(ctx context.Context, _ []string) error {
 		c, err := p.client()
 		if err != nil {
 			return err
@@ -23,6 +20,12 @@ func (p *program) resyncCommand() *cobra.Command {
 		asked, err := c.Resync(ctx, org, ask)
 		if err != nil {
 			return err
+		}
+		if ask.User != "" { // they are finished
+			if err := p.printRuns(asked.Runs); err != nil {
+				return err
+			}
+			return exitWith(resyncCode(asked.Runs))
 		}
 		if !wait {
 			return p.printQueued(asked.Runs)
@@ -43,7 +46,7 @@ func (p *program) resyncCommand() *cobra.Command {
 	orgFlag(cmd, &org)
 	flags := cmd.Flags()
 	flags.StringVar(&ask.Connection, "connection", "", "only this connection")
-	flags.StringVar(&ask.User, "user", "", "only this person")
+	flags.StringVar(&ask.User, "user", "", userUsage)
 	flags.BoolVar(&ask.Full, "full", false, "read everything (every resync does, in this version)")
 	flags.BoolVar(&wait, "wait", false, "wait until it is finished, with progress")
 	return cmd

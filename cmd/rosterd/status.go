@@ -44,21 +44,84 @@ func (p *program) printStatus(status client.Status) error {
 		p.note("No connections: pushes are taken, and no run starts.")
 		return nil
 	}
-	rows := make([][]string, 0, len(status.Connections))
-	for _, c := range status.Connections {
-		rows = append(rows, []string{c.Organisation, c.Name, c.Kind, connectionState(c), lastRun(c.LastRun), foundCount(c.Drift)})
+	var text strings.Builder
+	for i := range status.Connections {
+		connectionStatus(&text, &status.Connections[i])
 	}
-	if err := p.printTable([]string{"ORGANISATION", "CONNECTION", "KIND", "STATE", "LAST RUN", "FOUND"}, rows); err != nil {
-		return err
+	return p.print(text.String())
+}
+
+// maxName is how much of a name a connection's heading shows, so that it fits a line with its state.
+const maxName = 27
+
+// connectionStatus writes a heading and, below it, a line for each thing to know of a connection.
+func connectionStatus(b *strings.Builder, c *client.ConnectionStatus) {
+	line := func(label, text string) { fill(b, "  "+padded(label, 12), oneLine(text)) }
+	fmt.Fprintf(b, "\n%s (%s) of %s: %s\n", cut(c.Name, maxName), oneLine(c.Kind), cut(c.Organisation, maxName), oneLine(c.State))
+	if q := c.Quarantine; q != nil {
+		line("quarantine", "the identity provider's own job, since "+shortTime(q.Since)+": "+q.Reason)
 	}
-	for _, c := range status.Connections {
-		if kinds := totals(c.Drift); kinds != "" {
-			if err := p.print(wrapped("\nThe last run of "+c.Name+" found: "+kinds, lineWidth) + "\n"); err != nil {
-				return err
-			}
-		}
+	if c.Kind != "scim" {
+		line("last run", lastRun(c.LastRun))
 	}
-	return nil
+	line("next runs", nextRuns(c))
+	if c.Kind != "scim" {
+		const glue = "\u2060" // keeps a kind and its count in one line
+		var drift strings.Builder
+		fill(&drift, "  "+padded("drift", 12), oneLine(strings.NewReplacer(", ", ", ", " ", glue).Replace(foundDrift(c))))
+		b.WriteString(strings.ReplaceAll(drift.String(), glue, " "))
+	}
+	switch {
+	case c.State == "held":
+		line("approve", "rosterd runs list --status held")
+	case c.State == "failing" && c.LastRun != nil:
+		line("why", "rosterd runs show "+c.LastRun.Run)
+	case c.State == "detached":
+		line("why", "rosterd connection list --org "+strconv.Quote(oneLine(c.Organisation)))
+	}
+}
+
+// cut shortens a text to a number of letters.
+func cut(text string, most int) string {
+	letters := []rune(oneLine(text))
+	if len(letters) <= most {
+		return string(letters)
+	}
+	return string(letters[:most-1]) + "…"
+}
+
+func nextRuns(c *client.ConnectionStatus) string {
+	var parts []string
+	if c.NextDelta != nil {
+		parts = append(parts, "delta "+shortTime(*c.NextDelta))
+	}
+	if c.NextFull != nil {
+		parts = append(parts, "full "+shortTime(*c.NextFull))
+	}
+	switch {
+	case len(parts) > 0:
+		return strings.Join(parts, ", ")
+	case c.State == "detached":
+		return "none: it is detached"
+	case c.Kind == "scim":
+		return "none: it is push only"
+	}
+	return "on demand: it has no schedule"
+}
+
+// foundDrift says what the last run found.
+func foundDrift(c *client.ConnectionStatus) string {
+	switch kinds := totals(c.Drift); {
+	case kinds != "":
+		return kinds
+	case c.LastRun == nil:
+		return "not known yet"
+	case c.LastRun.State == "failed":
+		return "not known: the last run failed"
+	case c.LastRun.State == "cancelled":
+		return "not known: the last run was cancelled"
+	}
+	return "none"
 }
 
 // foundCount is how many differences a run found.
@@ -71,33 +134,6 @@ func foundCount(counts map[string]int) string {
 		return "-"
 	}
 	return strconv.Itoa(n)
-}
-
-// wrapped breaks a line at its spaces; what goes on is indented.
-func wrapped(text string, width int) string {
-	var b strings.Builder
-	column := 0
-	for i, word := range strings.Split(text, " ") {
-		switch {
-		case i == 0:
-		case column+1+len(word) > width:
-			b.WriteString("\n  ")
-			column = 2
-		default:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += len(word)
-	}
-	return b.String()
-}
-
-func connectionState(c client.ConnectionStatus) string {
-	if c.Quarantine != nil {
-		return fmt.Sprintf("%s (IdP in quarantine since %s: %s)", c.State, shortTime(c.Quarantine.Since), c.Quarantine.Reason)
-	}
-	return c.State
 }
 
 func lastRun(r *client.RunRef) string {

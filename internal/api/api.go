@@ -35,6 +35,9 @@ type Runner interface {
 	Test(ctx context.Context, org, connectionID string) (message string, err error)
 	// Wake tells the worker that a run was queued, approved or cancelled.
 	Wake()
+	// One resyncs one person, or only compares, within the request. The runs that it returns are finished; an IdP that
+	// can't be read makes one that failed.
+	One(ctx context.Context, ask roster.AskOne) ([]roster.Run, error)
 }
 
 // Config is what the API is built from.

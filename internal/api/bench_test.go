@@ -29,6 +29,8 @@ type runner struct {
 	mu     sync.Mutex
 	woken  int
 	tested []string
+	asked  []roster.AskOne
+	runs   []roster.Run // what One returns
 	err    error
 }
 
@@ -43,6 +45,13 @@ func (r *runner) Wake() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.woken++
+}
+
+func (r *runner) One(_ context.Context, ask roster.AskOne) ([]roster.Run, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, ask)
+	return r.runs, r.err
 }
 
 func (r *runner) wakes() int {
@@ -211,7 +220,7 @@ func (b *bench) finished(connection string, mode roster.Mode, state roster.RunSt
 	if state == roster.RunHeld {
 		r.Held = []roster.HeldLimit{{Limit: "members", Actions: 1, Of: 7, Percent: 5, Window: "run", Text: "too many"}}
 	}
-	b.ok(b.db.FinishRun(b.t.Context(), r, "", false))
+	b.ok(b.db.FinishRun(b.t.Context(), r, store.Ending{}))
 	return *r
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/rosterd/rosterd/internal/api/client"
 	"github.com/rosterd/rosterd/internal/roster"
@@ -204,6 +205,10 @@ func (a *API) connectionStatus(ctx context.Context, org *roster.Organisation) ([
 	if err != nil {
 		return nil, err
 	}
+	due, err := a.dueTimes(ctx, org.ID)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]client.ConnectionStatus, len(all))
 	for i := range all {
 		c := &all[i]
@@ -213,6 +218,27 @@ func (a *API) connectionStatus(ctx context.Context, org *roster.Organisation) ([
 			out[i].LastRun = &client.RunRef{Run: r.ID, Mode: string(r.Mode), State: string(r.State), FinishedAt: optionalTime(r.FinishedAt)}
 			out[i].Drift = totals.of(r.ID)
 		}
+		if c.State != roster.ConnectionDetached {
+			out[i].NextDelta = optionalTime(due[c.ID][roster.ModeDelta])
+			out[i].NextFull = optionalTime(due[c.ID][roster.ModeFull])
+		}
+	}
+	return out, nil
+}
+
+// dueTimes says when the connections of an organisation run next by their schedules.
+func (a *API) dueTimes(ctx context.Context, org string) (map[string]map[roster.Mode]time.Time, error) {
+	schedules, err := a.store.Schedules(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]map[roster.Mode]time.Time{}
+	for i := range schedules {
+		s := &schedules[i]
+		if out[s.Connection] == nil {
+			out[s.Connection] = map[roster.Mode]time.Time{}
+		}
+		out[s.Connection][s.Mode] = s.Next
 	}
 	return out, nil
 }

@@ -107,23 +107,31 @@ func email(given string) (string, error) {
 	return given, nil
 }
 
-var expiryForm = regexp.MustCompile(`^([1-9][0-9]{0,5})([hdw])$`)
+var spanForm = regexp.MustCompile(`^([1-9][0-9]{0,5})([mhdw])$`)
+
+// span reads a length of time of up to a century.
+func span(given string) (time.Duration, bool) {
+	const longest = 100 * 365 * 24 * time.Hour
+	units := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+	found := spanForm.FindStringSubmatch(given)
+	if found == nil {
+		return 0, false
+	}
+	n, _ := strconv.Atoi(found[1]) // digits only
+	unit := units[found[2]]
+	return time.Duration(n) * unit, n <= int(longest/unit)
+}
 
 // expiry reads how long something is valid; the zero time is never.
 func (a *API) expiry(given string) (time.Time, error) {
 	if given == "never" {
 		return time.Time{}, nil
 	}
-	const longest = 100 * 365 * 24 * time.Hour
-	unit := map[string]time.Duration{"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
-	if found := expiryForm.FindStringSubmatch(given); found != nil {
-		n, _ := strconv.Atoi(found[1]) // digits only
-		if n <= int(longest/unit[found[2]]) {
-			return a.now().Add(time.Duration(n) * unit[found[2]]).UTC().Truncate(time.Second), nil
-		}
+	if length, ok := span(given); ok {
+		return a.now().Add(length).UTC().Truncate(time.Second), nil
 	}
 	return time.Time{}, roster.Errorf(roster.Invalid,
-		"expires: %q is not understood; give a number and h, d or w, such as 90d, up to 100 years, or never", given)
+		"expires: %q is not understood; give a number and m, h, d or w, such as 90d, up to 100 years, or never", given)
 }
 
 // optionalTime is nil for the zero time.

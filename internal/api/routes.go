@@ -23,6 +23,8 @@ func (a *API) routes() {
 	inOrg(a, post("/orgs/{org}/tokens", "create-token", "Make a SCIM token; only this answer holds it", http.StatusCreated), a.createToken)
 	inOrg(a, post("/orgs/{org}/tokens/{token}/enable", "enable-token", "Switch a token on again", http.StatusOK), a.switchToken(false))
 	inOrg(a, post("/orgs/{org}/tokens/{token}/disable", "disable-token", "Switch a token off", http.StatusOK), a.switchToken(true))
+	inOrg(a, post("/orgs/{org}/tokens/{token}/limit", "limit-token", "Change what a token is limited to", http.StatusOK), a.limitToken)
+	inOrg(a, post("/orgs/{org}/tokens/check", "check-token", "Say what is wrong with a token", http.StatusOK), a.checkToken)
 	erase(a, "/orgs/{org}/tokens/{token}", "delete-token", "Delete a token", a.deleteToken)
 	inOrg(a, get("/orgs/{org}/apikeys", "list-api-keys", "List the keys of this API"), a.listKeys)
 	inOrg(a, post("/orgs/{org}/apikeys", "create-api-key", "Make a key; only this answer holds it", http.StatusCreated), a.createKey)
@@ -48,6 +50,7 @@ func (a *API) routes() {
 	inOrg(a, post("/orgs/{org}/resync", "resync", "Ask for a run of one connection, or of each", http.StatusAccepted), a.resync)
 	route(a, get("/runs", "list-runs", "List runs, the newest first"), a.listRuns)
 	route(a, get("/runs/{id}", "show-run", "A run, with its plan if asked"), a.showRun)
+	route(a, get("/runs/{id}/actions", "list-run-actions", "A run's plan, page by page"), a.listActions)
 	route(a, post("/runs/{id}/approve", "approve-run", "Approve a held plan, or a part of it", http.StatusAccepted), a.approveRun)
 	route(a, post("/runs/{id}/cancel", "cancel-run", "Stop a run, or drop its held plan", http.StatusAccepted), a.cancelRun)
 }

@@ -25,12 +25,25 @@ func (t totals) of(run string) map[string]int {
 	return out
 }
 
+// totals takes the totals of runs that have ended from their rows and counts the others': a plan may be large.
 func (a *API) totals(ctx context.Context, runs []roster.Run) (totals, error) {
-	ids := make([]string, len(runs))
+	var ids []string
+	known := func(r *roster.Run) bool { return r.State.Finished() && len(r.Totals) > 0 }
 	for i := range runs {
-		ids[i] = runs[i].ID
+		if !known(&runs[i]) {
+			ids = append(ids, runs[i].ID)
+		}
 	}
-	return a.store.RunTotals(ctx, ids)
+	counted, err := a.store.RunTotals(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		if known(&runs[i]) {
+			counted[runs[i].ID] = runs[i].Totals
+		}
+	}
+	return counted, nil
 }
 
 // wireRuns are runs without their actions. orgs gives organisations their names by id.
@@ -49,7 +62,7 @@ func (a *API) wireRuns(ctx context.Context, runs []roster.Run, orgs map[string]s
 func wireRun(r *roster.Run, org string, counted map[string]int) client.Run {
 	out := client.Run{
 		Run: r.ID, Organisation: org, Connection: r.ConnectionName, Mode: string(r.Mode), State: string(r.State), Complete: r.Complete,
-		Actions: []client.Action{}, Totals: counted, Error: r.Error, RequestedBy: r.RequestedBy, Approver: r.Approver,
+		Actions: []client.Action{}, Totals: counted, Error: r.Error, Note: r.Note, Person: wirePerson(r.Said), RequestedBy: r.RequestedBy, Approver: r.Approver,
 		CreatedAt: r.CreatedAt, StartedAt: optionalTime(r.StartedAt), FinishedAt: optionalTime(r.FinishedAt),
 	}
 	if r.State == roster.RunHeld && r.Approval {
@@ -64,6 +77,16 @@ func wireRun(r *roster.Run, org string, counted map[string]int) client.Run {
 		out.Progress = &client.Progress{Phase: r.Phase, Pages: r.Pages, Objects: r.Objects, Applied: r.Applied}
 	}
 	return out
+}
+
+func wirePerson(s *roster.Said) *client.Person {
+	if s == nil {
+		return nil
+	}
+	return &client.Person{
+		Key: s.Key, ObjectID: s.ObjectID, MemberID: optional(s.MemberID), There: s.There, Here: s.Here, Done: s.Done,
+		Wanted: s.Wanted, Stored: s.Stored,
+	}
 }
 
 // fullRun is one run with the lists that were not read whole and, if asked, its actions in the order of apply.
@@ -107,25 +130,44 @@ func incomplete(c store.Collection) string {
 	return text + ": " + c.Error
 }
 
+// maxActions is how many actions a run is shown with in one answer; a longer plan is paged through.
+const maxActions = 10_000
+
 func (a *API) actions(ctx context.Context, run string) ([]client.Action, error) {
 	out := []client.Action{}
-	var after store.ActionPos
-	for {
-		page, err := a.store.Actions(ctx, run, after, actionPage)
+	for after := (store.ActionPos{}); ; {
+		page, next, err := a.actionPage(ctx, run, after, actionPage)
 		if err != nil {
 			return nil, err
 		}
-		for i := range page {
-			if page[i].Drift.Kind != roster.LinkKind {
-				out = append(out, wireAction(&page[i]))
-			}
-		}
-		if len(page) < actionPage {
+		out = append(out, page...)
+		if next == nil {
 			return out, nil
 		}
-		last := &page[len(page)-1]
-		after = store.ActionPos{Phase: last.Phase, N: last.N}
+		if len(out) >= maxActions {
+			return nil, roster.Errorf(roster.TooLarge, "run %s has more than %d actions: page through %s/runs/%s/actions", run, maxActions, Prefix, run)
+		}
+		after = *next
 	}
+}
+
+// actionPage is a page of a run's actions after a position, and the position after it; nil: there are no more.
+func (a *API) actionPage(ctx context.Context, run string, after store.ActionPos, limit int) ([]client.Action, *store.ActionPos, error) {
+	page, err := a.store.Actions(ctx, run, after, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := make([]client.Action, 0, len(page))
+	for i := range page {
+		if page[i].Drift.Kind != roster.LinkKind {
+			out = append(out, wireAction(&page[i]))
+		}
+	}
+	if len(page) < limit {
+		return out, nil, nil
+	}
+	last := &page[len(page)-1]
+	return out, &store.ActionPos{Phase: last.Phase, N: last.N}, nil
 }
 
 func wireAction(r *roster.RunAction) client.Action {

@@ -2,14 +2,16 @@ package api
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rosterd/rosterd/internal/api/client"
 	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/store"
 )
-
-const onePersonRefused = "resync of one person is not supported by this version yet"
 
 // driftKinds is the closed set.
 func driftKinds() []roster.Kind {
@@ -25,14 +27,11 @@ type diffInput struct {
 	Body *client.AskDiff
 }
 
-// diff asks for a dry run of a connection, which must be named where there are several.
+// diff asks for a dry run of a connection, which must be named where there are several; of one person it is made at once.
 func (a *API) diff(ctx context.Context, s scope, in *diffInput) (client.Run, error) {
 	var ask client.AskDiff
 	if in.Body != nil {
 		ask = *in.Body
-	}
-	if ask.User != "" {
-		return client.Run{}, roster.Errorf(roster.Invalid, onePersonRefused)
 	}
 	var conn roster.Connection
 	if ask.Connection != "" {
@@ -51,11 +50,42 @@ func (a *API) diff(ctx context.Context, s scope, in *diffInput) (client.Run, err
 		}
 		conn = all[0]
 	}
-	runs, err := a.ask(ctx, s, roster.ModeDry, conn)
+	var runs []client.Run
+	var err error
+	if ask.User != "" {
+		runs, err = a.one(ctx, s, roster.AskOne{Key: ask.User, Dry: true}, conn)
+	} else {
+		runs, err = a.ask(ctx, s, roster.ModeDry, conn)
+	}
 	if err != nil {
 		return client.Run{}, err
 	}
 	return runs[0], nil
+}
+
+// one has one person resynced, or compared, by those of some connections that know or find them.
+func (a *API) one(ctx context.Context, s scope, ask roster.AskOne, conns ...roster.Connection) ([]client.Run, error) {
+	switch {
+	case a.runs == nil:
+		return nil, roster.Errorf(roster.Unavailable, "this daemon reaches no identity provider")
+	case len(ask.Key) > maxKey:
+		return nil, roster.Errorf(roster.Invalid, "user: it may have up to %d bytes", maxKey)
+	}
+	ask.Org, ask.By = s.org.ID, s.Name
+	for i := range conns {
+		ask.Connections = append(ask.Connections, conns[i].ID)
+	}
+	runs, err := a.runs.One(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]client.Run, len(runs))
+	for i := range runs {
+		if out[i], err = a.fullRun(ctx, &runs[i], true); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func namesOf(all []roster.Connection) string {
@@ -82,14 +112,12 @@ type resyncInput struct {
 	Body *client.AskResync
 }
 
-// resync asks for a run of one connection, or of each that can run: push-only and detached ones are passed over.
+// resync asks for a run of one connection, or of each that can run: push-only and detached ones are passed over. One person
+// is resynced at once.
 func (a *API) resync(ctx context.Context, s scope, in *resyncInput) (client.Runs, error) {
 	var ask client.AskResync
 	if in.Body != nil {
 		ask = *in.Body
-	}
-	if ask.User != "" {
-		return client.Runs{}, roster.Errorf(roster.Invalid, onePersonRefused)
 	}
 	var wanted []roster.Connection
 	if ask.Connection != "" {
@@ -110,6 +138,10 @@ func (a *API) resync(ctx context.Context, s scope, in *resyncInput) (client.Runs
 			return client.Runs{}, roster.Errorf(roster.Conflict, "no connection of organisation %s can run: %s are detached or push only",
 				s.org.Name, namesOf(all))
 		}
+	}
+	if ask.User != "" {
+		runs, err := a.one(ctx, s, roster.AskOne{Key: ask.User}, wanted...)
+		return client.Runs{Runs: runs}, err
 	}
 	runs, err := a.ask(ctx, s, roster.ModeFull, wanted...)
 	return client.Runs{Runs: runs}, err
@@ -196,6 +228,53 @@ func (a *API) showRun(ctx context.Context, c caller, in *showRunInput) (client.R
 		return client.Run{}, err
 	}
 	return a.fullRun(ctx, &r, in.Actions)
+}
+
+type listActionsInput struct {
+	InRun
+	InPage
+}
+
+// listActions is a run's plan in the order of apply, page by page.
+func (a *API) listActions(ctx context.Context, c caller, in *listActionsInput) (client.Page[client.Action], error) {
+	none := client.Page[client.Action]{}
+	after, err := in.position()
+	if err != nil {
+		return none, err
+	}
+	r, err := a.run(ctx, c, in.ID)
+	if err != nil {
+		return none, err
+	}
+	items, next, err := a.actionPage(ctx, r.ID, after, in.Limit)
+	if err != nil {
+		return none, err
+	}
+	page := client.Page[client.Action]{Items: items}
+	if next != nil {
+		page.Next = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d\x00%d", next.Phase, next.N))
+	}
+	return page, nil
+}
+
+// position is the place in a run's plan that a cursor stands for.
+func (p InPage) position() (store.ActionPos, error) {
+	if p.After == "" {
+		return store.ActionPos{}, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(p.After)
+	phase, n, _ := strings.Cut(string(raw), "\x00")
+	var pos store.ActionPos
+	if err == nil {
+		pos.Phase, err = strconv.Atoi(phase)
+	}
+	if err == nil {
+		pos.N, err = strconv.ParseInt(n, 10, 64)
+	}
+	if err != nil {
+		return store.ActionPos{}, roster.Errorf(roster.Invalid, "after: not a cursor that a list gave out")
+	}
+	return pos, nil
 }
 
 type approveInput struct {

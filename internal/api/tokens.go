@@ -2,16 +2,29 @@ package api
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	"github.com/rosterd/rosterd/internal/api/client"
 	"github.com/rosterd/rosterd/internal/roster"
 )
 
-func wireToken(t *roster.Token) client.Token {
-	return client.Token{
+func (a *API) wireToken(t *roster.Token) client.Token {
+	out := client.Token{
 		ID: t.ID, Name: t.Name, Connection: optional(t.ConnectionName), ExpiresAt: optionalTime(t.ExpiresAt), Disabled: t.Disabled,
-		LastUsedAt: optionalTime(t.LastUsedAt), CreatedAt: t.CreatedAt,
+		LastUsedAt: optionalTime(t.LastUsedAt), CreatedAt: t.CreatedAt, Rate: t.Rate,
 	}
+	if days, expires := t.DaysLeft(a.now()); expires {
+		out.DaysLeft = &days
+	}
+	for _, p := range t.Sources {
+		if p.IsSingleIP() {
+			out.From = append(out.From, p.Addr().String())
+		} else {
+			out.From = append(out.From, p.String())
+		}
+	}
+	return out
 }
 
 func tokenID(t *roster.Token) string { return t.ID }
@@ -27,7 +40,7 @@ func (a *API) listTokens(ctx context.Context, s scope, in *orgListInput) (client
 		return client.Page[client.Token]{}, err
 	}
 	items, next, err := pageOf(in.InPage, all, tokenID)
-	return mapped(items, next, wireToken), err
+	return mapped(items, next, a.wireToken), err
 }
 
 type createTokenInput struct {
@@ -46,7 +59,10 @@ func (a *API) createToken(ctx context.Context, s scope, in *createTokenInput) (c
 	if err != nil {
 		return none, err
 	}
-	t := roster.Token{Name: called, ExpiresAt: expires}
+	t := roster.Token{Name: called, ExpiresAt: expires, Rate: in.Body.Rate}
+	if t.Sources, err = roster.ParseSources(in.Body.From); err != nil {
+		return none, err
+	}
 	if t.Connection, t.ConnectionName, err = a.tokenConnection(ctx, s, in.Body.Connection); err != nil {
 		return none, err
 	}
@@ -56,7 +72,7 @@ func (a *API) createToken(ctx context.Context, s scope, in *createTokenInput) (c
 	if err != nil {
 		return none, err
 	}
-	made := wireToken(outs[0].Token)
+	made := a.wireToken(outs[0].Token)
 	made.Token = plain
 	return made, nil
 }
@@ -118,8 +134,75 @@ func (a *API) switchToken(off bool) func(context.Context, scope, *tokenInput) (c
 		if err != nil {
 			return client.Token{}, err
 		}
-		return wireToken(outs[0].Token), nil
+		return a.wireToken(outs[0].Token), nil
 	}
+}
+
+type limitTokenInput struct {
+	InOrg
+	Token string `path:"token" doc:"id or name"`
+	Body  client.TokenLimits
+}
+
+func (a *API) limitToken(ctx context.Context, s scope, in *limitTokenInput) (client.Token, error) {
+	none := client.Token{}
+	t, err := a.token(ctx, s, in.Token)
+	if err != nil {
+		return none, err
+	}
+	change := roster.TokenLimit{ID: t.ID, Rate: in.Body.Rate}
+	if in.Body.From != nil {
+		sources, err := roster.ParseSources(in.Body.From)
+		if err != nil {
+			return none, err
+		}
+		change.Sources = &sources
+	}
+	outs, err := a.commit(ctx, s.caller, s.org.ID, change)
+	if err != nil {
+		return none, err
+	}
+	return a.wireToken(outs[0].Token), nil
+}
+
+type checkTokenInput struct {
+	InOrg
+	Body client.CheckToken
+}
+
+// checkToken says what is wrong with a token. Of one that isn't the organisation's own it says no more than that.
+func (a *API) checkToken(ctx context.Context, s scope, in *checkTokenInput) (client.TokenCheck, error) {
+	stranger := client.TokenCheck{Problems: []string{
+		"there is no such token in this organisation: it was deleted, or belongs to another one; make one with `rosterd token create`",
+	}}
+	id, hash, ok := roster.ParseSecret(roster.TokenPrefix, strings.TrimSpace(in.Body.Token))
+	if !ok {
+		return client.TokenCheck{Problems: []string{
+			"it is not as rosterd makes them: a part is missing, or a letter was changed; copy it again, or make another one",
+		}}, nil
+	}
+	t, _, err := a.store.TokenByID(ctx, id)
+	switch {
+	case roster.CodeOf(err) == roster.NotFound:
+		return stranger, nil
+	case err != nil:
+		return client.TokenCheck{}, err
+	case t.Org != s.org.ID || !roster.SameSecret(t.Hash, hash):
+		return stranger, nil
+	}
+	wire := a.wireToken(&t)
+	out := client.TokenCheck{Token: &wire, Problems: []string{}}
+	if t.Disabled {
+		out.Problems = append(out.Problems, "it is disabled: `rosterd token enable`")
+	}
+	if t.Expired(a.now()) {
+		out.Problems = append(out.Problems, "it expired at "+t.ExpiresAt.UTC().Format(time.RFC3339)+": make another one with `rosterd token create`")
+	}
+	if !s.org.SCIM {
+		out.Problems = append(out.Problems, "SCIM is switched off for the organisation: `rosterd org scim on`")
+	}
+	out.OK = len(out.Problems) == 0
+	return out, nil
 }
 
 func (a *API) deleteToken(ctx context.Context, s scope, in *tokenInput) error {

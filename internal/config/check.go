@@ -48,13 +48,6 @@ func checkGUID(text string) (string, error) {
 	return strings.ToLower(text), nil
 }
 
-func checkAnything(text string) (string, error) {
-	if text != strings.TrimSpace(text) || strings.ContainsAny(text, "\n\r\t") {
-		return "", errors.New("has white space around or in it: write the bare value")
-	}
-	return text, nil
-}
-
 func checkDataDir(text string) (string, error) {
 	if strings.ContainsAny(text, "\n\r\x00") {
 		return "", errors.New("must be the path of a folder, such as ./data")

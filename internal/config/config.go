@@ -15,6 +15,8 @@ const (
 	DefaultDataDir  = "./data"
 	DefaultGraphURL = "https://graph.microsoft.com"
 	DefaultSettle   = 10 * time.Minute
+	DefaultTimeZone = "UTC"
+	DefaultJitter   = 30 * time.Second
 )
 
 // Config is everything that the file, the environment and the flags say.
@@ -27,6 +29,10 @@ type Config struct {
 	DataDir string
 	// DatabaseURL is a postgres:// URL; empty means SQLite in DataDir.
 	DatabaseURL Secret
+	RequestLog  RequestLog
+	// Organisations are in the order of the file: those of which something is set. Others are made by connections and
+	// commands.
+	Organisations []Organisation
 	// Connections are in the order of the file.
 	Connections []Connection
 }
@@ -46,8 +52,9 @@ type Connection struct {
 	Organisation string
 	Name         string
 	Kind         Kind
-	Entra        *Entra // set for KindEntra only
-	Okta         *Okta  // set for KindOkta only
+	Entra        *Entra    // set for KindEntra only
+	Okta         *Okta     // set for KindOkta only
+	Schedule     *Schedule // nil: runs are on demand
 	Policy       Policy
 	// Line is where the entry starts in the file, for messages about it.
 	Line int
@@ -106,7 +113,10 @@ type Policy struct {
 
 // Default returns the configuration that holds when nothing is set.
 func Default() *Config {
-	return &Config{Listen: DefaultListen, DataDir: DefaultDataDir, Connections: []Connection{}}
+	return &Config{
+		Listen: DefaultListen, DataDir: DefaultDataDir, Organisations: []Organisation{}, Connections: []Connection{},
+		RequestLog: RequestLog{Keep: DefaultKeep, MaxRows: DefaultMaxRows, Reads: true},
+	}
 }
 
 // Load reads the file at path (none if path is empty) and puts the environment's ROSTERD_* variables above it. Where
@@ -134,7 +144,8 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 func parse(path string, text []byte, env func(string) (string, bool), c *Config) []error {
 	doc := &document{file: path, env: env}
 	if root := doc.parse(text); root != nil {
-		c.read(doc.section(root, "the file", "listen", "public_url", "data_dir", "database_url", "connections"))
+		c.read(doc.section(root, "the file", "listen", "public_url", "data_dir", "database_url", "request_log",
+			"organisations", "connections"))
 	}
 	return doc.errors()
 }
@@ -147,5 +158,9 @@ func (c *Config) read(s *section) {
 	s.checked("public_url", &c.PublicURL, checkPublicURL)
 	s.checked("data_dir", &c.DataDir, checkDataDir)
 	s.databaseURL("database_url", &c.DatabaseURL)
+	if v, ok := s.get("request_log"); ok {
+		c.RequestLog.read(s.doc.section(v.node, "request_log", "keep", "max_rows", "reads"))
+	}
+	c.Organisations = readOrganisations(s)
 	c.Connections = readConnections(s)
 }

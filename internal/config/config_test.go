@@ -101,6 +101,7 @@ func TestSampleConnectionLoadsAndShowsDefaults(t *testing.T) {
 		Okta: &config.Okta{
 			OrgURL: "https://acme.okta.com", AppID: "0oa1b2c3d4", APIToken: "hush", Teams: config.TeamsPush, Suspended: config.SuspendedOff,
 		},
+		Schedule: &config.Schedule{Delta: "*/5 * * * *", Full: "0 3 * * *", TimeZone: config.DefaultTimeZone, Jitter: config.DefaultJitter},
 	}}
 	for i := range got.Connections {
 		got.Connections[i].Line = 0
@@ -116,6 +117,7 @@ func TestSampleNamesEverySetting(t *testing.T) {
 		"listen", "public_url", "data_dir", "database_url", "connections", "organisation", "name", "kind", "entra",
 		"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token", "policy",
 		"adopt_local", "settle", "okta", "org_url", "app_id", "api_token", "teams", "suspended",
+		"schedule", "delta", "full", "timezone", "jitter", "request_log", "keep", "max_rows", "reads",
 	} {
 		if !regexp.MustCompile(`(?m)^[# -]*` + key + `:`).MatchString(configs.Sample) {
 			t.Errorf("the sample doesn't list %s", key)
@@ -131,7 +133,7 @@ func TestEnvironmentAndFlagsStandAboveTheFile(t *testing.T) {
 	}
 	want := &config.Config{
 		Listen: ":2", PublicURL: "https://file.example", DataDir: "/file", DatabaseURL: "postgres://u:pw@env/x",
-		Connections: []config.Connection{},
+		RequestLog: config.Default().RequestLog, Organisations: []config.Organisation{}, Connections: []config.Connection{},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %s", got.Redacted())
@@ -177,6 +179,7 @@ connections:
       service_principal_id: 00000000-0000-0000-0000-000000000000
       graph_url: http://localhost:9000
       access_token: literal
+    schedule: { full: "  0  3 * *   MON", timezone: Europe/Berlin, jitter: 0s }
 `), environment("DB", "postgres://u:pw@db/x"))
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +193,7 @@ connections:
 		}},
 		{Organisation: "b", Name: "two", Kind: config.KindEntra, Line: 13, Policy: never, Entra: &config.Entra{
 			TenantID: zeroGUID, ServicePrincipalID: zeroGUID, GraphURL: "http://localhost:9000", AccessToken: "literal",
-		}},
+		}, Schedule: &config.Schedule{Full: "0 3 * * MON", TimeZone: "Europe/Berlin"}},
 	}
 	if !reflect.DeepEqual(got.Connections, want) {
 		t.Errorf("got %s", got.Redacted())

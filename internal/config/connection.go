@@ -46,10 +46,13 @@ func readConnection(s *section) Connection {
 	if c.Name != "" {
 		s.name = "connection " + c.Name
 	}
-	if v, ok := s.get("schedule"); ok {
-		s.doc.problemf(v.line, "schedules are not supported by this version yet: leave it out and runs are on demand")
-	}
 	s.readKind(&c)
+	if v, ok := s.get("schedule"); ok {
+		c.Schedule = readSchedule(s.doc.section(v.node, "the schedule of "+s.name, "delta", "full", "timezone", "jitter"), s.name)
+		if c.Kind == KindSCIM {
+			s.doc.problemf(v.line, "schedule is for connections that rosterd pulls from, and kind scim is push only: take it out")
+		}
+	}
 	if v, ok := s.get("policy"); ok {
 		c.Policy.read(s.doc.section(v.node, "the policy of "+s.name, "adopt_local", "settle"))
 	}

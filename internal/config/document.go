@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -50,6 +51,9 @@ func (d *document) parse(text []byte) ast.Node {
 	file, err := parseYAML(text)
 	if err != nil {
 		line, message := syntaxProblem(err)
+		if bareCron(text, line) {
+			message = `an expression that begins with * or @ must stand in double quotes, such as "*/5 * * * *"`
+		}
 		d.problemf(line, "%s", message)
 		return nil
 	}
@@ -92,6 +96,13 @@ func syntaxProblem(err error) (int, string) {
 	}
 	message, _, _ := strings.Cut(syntax.GetMessage(), "\n")
 	return line, "YAML syntax: " + message
+}
+
+// bareCron reports whether a line that is no YAML has a cron expression without quotes, whose first letter means something
+// else to YAML.
+func bareCron(text []byte, line int) bool {
+	lines := bytes.Split(text, []byte("\n"))
+	return line <= len(lines) && matches(`\b(delta|full):\s+[*@]`, string(lines[line-1]))
 }
 
 func lineOf(n ast.Node) int {

@@ -3,6 +3,8 @@ package config_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/rosterd/rosterd/internal/config"
 )
 
 // entry is a connection of which TestProblems varies one line.
@@ -34,7 +36,6 @@ func TestProblems(t *testing.T) {
 		"kind unknown":          {"kind: entra", "kind: ldap", `FILE:4: kind "ldap" is not known: write entra, okta, or scim`},
 		"kind okta":             {"kind: entra", "kind: okta", "FILE:2: okta is missing in connection entra: write okta: { org_url: ..., app_id: ..., api_token: ... }"},
 		"settings of another":   {"kind: entra", "kind: scim", "FILE:5: entra settings belong to kind entra"},
-		"schedule":              {"    policy", "    schedule: { full: \"0 3 * * *\" }\n    policy", "FILE:11: schedules are not supported by this version yet: leave it out and runs are on demand"},
 		"plain http":            {"https://graph", "http://graph", "FILE:10: graph_url may be plain http on a loopback address only (127.0.0.1, ::1, localhost): write https://graph.microsoft.com"},
 		"loopback look-alike":   {"https://graph.microsoft.com", "http://127.0.0.1.example.com", "FILE:10: graph_url may be plain http"},
 		"credentials in a URL":  {"https://graph", "https://u:literal@graph", "FILE:10: graph_url must not hold a user name or password"},
@@ -111,6 +112,71 @@ func TestProblemsOfOkta(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestScheduleProblems(t *testing.T) {
+	const five = `write minute hour day month weekday, such as "0 3 * * *"`
+	for name, tc := range map[string]struct{ schedule, want string }{
+		"neither delta nor full":   {`{ timezone: UTC }`, `the schedule of connection entra has neither delta nor full: write full: "0 3 * * *"`},
+		"empty":                    {`{ delta: "", full: "" }`, "has neither delta nor full"},
+		"unknown key":              {`{ fulll: "0 3 * * *", delta: "@hourly" }`, `unknown key "fulll" in the schedule of connection entra (did you mean "full"?)`},
+		"not a mapping":            {`"0 3 * * *"`, "the schedule of connection entra must be settings"},
+		"a date that never comes":  {`{ full: "0 0 30 2 *" }`, `full "0 0 30 2 *" never comes: there is no such date; ` + five},
+		"no minute at all":         {`{ full: ", 3 * * *" }`, `full ", 3 * * *" never comes`},
+		"a time zone inside":       {`{ full: "TZ=Europe/Berlin 0 3 * * *" }`, `full "TZ=Europe/Berlin 0 3 * * *" holds a time zone: write the expression alone, and the zone in timezone`},
+		"another time zone inside": {`{ delta: "CRON_TZ=UTC 0 3 * * *" }`, `delta "CRON_TZ=UTC 0 3 * * *" holds a time zone`},
+		"what panics the parser":   {`{ full: "TZ=0" }`, `full "TZ=0" holds a time zone`},
+		"a seconds field":          {`{ full: "0 0 3 * * *" }`, `full "0 0 3 * * *" has six fields, and cron has five fields: minute hour day month weekday; take the first away: "0 3 * * *"`},
+		"too few fields":           {`{ full: "0 3 * *" }`, `full "0 3 * *" has 4 of the five fields of cron: ` + five},
+		"too many fields":          {`{ full: "0 0 3 * * * *" }`, `full "0 0 3 * * * *" has 7 of the five fields of cron: ` + five},
+		"a number":                 {`{ full: 3 }`, "full must be text: put it in double quotes"},
+		"a minute too high":        {`{ full: "61 * * * *" }`, `full "61 * * * *" is not a cron expression: end of range (61) above maximum (59): 61; ` + five},
+		"a word":                   {`{ full: "a 3 * * *" }`, `full "a 3 * * *" is not a cron expression: failed to parse int from a; ` + five},
+		"a step of nothing":        {`{ delta: "*/0 * * * *" }`, "step of range should be a positive number"},
+		"a descriptor unknown":     {`{ full: "@reboot" }`, `full "@reboot" is not known: write @hourly, @daily, @weekly, @monthly, @yearly or @every 10m`},
+		"every, no duration":       {`{ full: "@every day" }`, `full "@every day" is not known`},
+		"every few seconds":        {`{ delta: "@every 59s" }`, `delta "@every 59s" is too often: write @every 1m or longer`},
+		"every, less than nothing": {`{ delta: "@every -1h" }`, "is too often"},
+		"without quotes":           {`{ delta: */5 * * * * }`, `an expression that begins with * or @ must stand in double quotes, such as "*/5 * * * *"`},
+		"a descriptor, no quotes":  {"\n      full: @daily", "an expression that begins with * or @ must stand in double quotes"},
+		"zone unknown":             {`{ full: "0 3 * * *", timezone: Berlin }`, `timezone "Berlin" is not a known time zone: write a name of the IANA list, such as Europe/Berlin, or UTC`},
+		"zone of the machine":      {`{ full: "0 3 * * *", timezone: Local }`, `timezone "Local" differs between machines: write the zone's name`},
+		"zone as a path":           {`{ full: "0 3 * * *", timezone: ../UTC }`, `timezone "../UTC" is not a known time zone`},
+		"jitter":                   {`{ full: "0 3 * * *", jitter: 30 seconds }`, `jitter "30 seconds" is not a duration: write a number and a unit, such as 30s or 5m, or 0s for none`},
+		"jitter, negative":         {`{ full: "0 3 * * *", jitter: -1s }`, `jitter "-1s" is not a duration`},
+		"jitter, too long":         {`{ full: "0 3 * * *", jitter: 61m }`, `jitter "61m" is longer than an hour: write 1h or less`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			line := "FILE:11: "
+			if strings.Contains(tc.schedule, "\n") {
+				line = "FILE:12: "
+			}
+			text := strings.Replace(entry, "    policy", "    schedule: "+tc.schedule+"\n    policy", 1)
+			got := problems(t, text, environment("SET", "hush"))
+			if !strings.HasPrefix(got, line) || !strings.Contains(got, tc.want) {
+				t.Errorf("got  %s\nwant %s%s", got, line, tc.want)
+			}
+			if strings.Contains(got, "\n") {
+				t.Errorf("more than one problem: %s", got)
+			}
+		})
+	}
+	got := problems(t, "connections:\n  - { organisation: a, name: b, kind: scim, schedule: { full: \"@daily\" } }\n", noEnv)
+	if want := "FILE:2: schedule is for connections that rosterd pulls from, and kind scim is push only: take it out"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestSchedulesThatAreFine(t *testing.T) {
+	for _, schedule := range []string{
+		`{ full: "0 3 * * *" }`, `{ delta: "*/5 * * * *" }`, `{ full: 0 3 * * * }`, `{ full: "@daily", delta: "@every 10m", timezone: America/New_York }`,
+		`{ full: "@every 1m", jitter: 1h }`, `{ full: "0 0 29 2 *" }`, `{ full: "30 2 * jan-mar MON,fri", jitter: 0s }`,
+	} {
+		text := strings.Replace(entry, "    policy", "    schedule: "+schedule+"\n    policy", 1)
+		if _, err := config.Load(write(t, text), environment("SET", "hush")); err != nil {
+			t.Errorf("%s: %v", schedule, err)
+		}
 	}
 }
 

@@ -9,6 +9,10 @@ import (
 
 // Redacted returns the configuration as it holds now, in the file's form, without a secret in it.
 func (c *Config) Redacted() string {
+	organisations := make([]yaml.MapSlice, 0, len(c.Organisations))
+	for i := range c.Organisations {
+		organisations = append(organisations, c.Organisations[i].redacted())
+	}
 	entries := make([]yaml.MapSlice, 0, len(c.Connections))
 	for i := range c.Connections {
 		entries = append(entries, c.Connections[i].redacted())
@@ -18,6 +22,11 @@ func (c *Config) Redacted() string {
 		{Key: "public_url", Value: c.PublicURL},
 		{Key: "data_dir", Value: c.DataDir},
 		{Key: "database_url", Value: redactedDatabase(c.DatabaseURL)},
+		{Key: "request_log", Value: yaml.MapSlice{
+			{Key: "keep", Value: formatKeep(c.RequestLog.Keep)}, {Key: "max_rows", Value: c.RequestLog.MaxRows},
+			{Key: "reads", Value: c.RequestLog.Reads},
+		}},
+		{Key: "organisations", Value: organisations},
 		{Key: "connections", Value: entries},
 	})
 	if err != nil {
@@ -40,6 +49,10 @@ func (c *Connection) redacted() yaml.MapSlice {
 	if o := c.Okta; o != nil {
 		entry = append(entry, yaml.MapItem{Key: "okta", Value: withoutEmpty(
 			"org_url", o.OrgURL, "app_id", o.AppID, "api_token", masked(o.APIToken))})
+	}
+	if w := c.Schedule; w != nil {
+		entry = append(entry, yaml.MapItem{Key: "schedule", Value: withoutEmpty(
+			"delta", w.Delta, "full", w.Full, "timezone", w.TimeZone, "jitter", w.Jitter.String())})
 	}
 	return append(entry, yaml.MapItem{Key: "policy", Value: yaml.MapSlice{
 		{Key: "adopt_local", Value: string(c.Policy.AdoptLocal)},

@@ -120,8 +120,13 @@ func holder() string {
 
 // route builds the two servers: TCP for IdPs and API keys, the socket for the operator of this machine.
 func (d *Daemon) route() (err error) {
+	extensions, err := ownSchemas(d.opts.Config.Organisations)
+	if err != nil {
+		return err
+	}
 	d.scim, err = scimserver.New(scimserver.Config{
 		Roster: d.roster, Store: d.db, Log: d.log.With("part", "scim"), PublicURL: d.opts.Config.PublicURL,
+		SkipReads: !d.opts.Config.RequestLog.Reads, Extensions: extensions,
 	})
 	if err != nil {
 		return err
@@ -191,6 +196,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { d.number(background) })
 	parts.Go(func() { d.keepHouse(background) })
+	parts.Go(func() { d.scim.KeepLog(background) })
 	d.syncer.Start(background)
 
 	failed := make(chan error, 2)
@@ -279,6 +285,7 @@ func (d *Daemon) keepHouse(ctx context.Context) {
 		if err := d.syncer.WatchPushes(ctx); err != nil && ctx.Err() == nil {
 			d.log.Warn("watch the pushes", "error", err)
 		}
+		d.tidy(ctx)
 		select {
 		case <-ctx.Done():
 			return

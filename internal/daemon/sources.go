@@ -122,6 +122,10 @@ func (d *Daemon) syncConnections(ctx context.Context, org string, entries []*con
 		if c := out.Connection; c != nil && c.State == roster.ConnectionDetached {
 			d.log.Warn("the connection is detached: no run starts", "connection", c.Name, "reason", c.DetachedReason)
 		}
+		if w := e.Schedule; w != nil && w.Full == "" {
+			d.log.Warn("the connection's schedule has no full run: what the identity provider never reports as a change is found by `rosterd resync` only",
+				"connection", e.Name)
+		}
 	}
 	return nil
 }
@@ -130,6 +134,7 @@ func (d *Daemon) syncConnections(ctx context.Context, org string, entries []*con
 func (d *Daemon) open(e *config.Connection) (*syncer.Source, roster.ConnectionSync, error) {
 	sync := roster.ConnectionSync{
 		Name: e.Name, Kind: roster.ConnectionKind(e.Kind), AdoptLocal: e.Policy.AdoptLocal == config.AdoptByEmail, Settle: e.Policy.Settle,
+		Schedules: schedules(e.Schedule),
 	}
 	switch roster.ConnectionKind(e.Kind) {
 	case roster.KindEntra:
@@ -160,4 +165,17 @@ func (d *Daemon) open(e *config.Connection) (*syncer.Source, roster.ConnectionSy
 		return nil, sync, nil
 	}
 	return nil, sync, fmt.Errorf("kind %s is not known", e.Kind)
+}
+
+func schedules(c *config.Schedule) []roster.Schedule {
+	if c == nil {
+		return nil
+	}
+	var out []roster.Schedule
+	for mode, cron := range map[roster.Mode]string{roster.ModeDelta: c.Delta, roster.ModeFull: c.Full} {
+		if cron != "" {
+			out = append(out, roster.Schedule{Mode: mode, Cron: cron, TimeZone: c.TimeZone, Jitter: c.Jitter})
+		}
+	}
+	return out
 }

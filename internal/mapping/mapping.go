@@ -81,6 +81,9 @@ func (m Mapping) Fingerprint() string {
 	for k, v := range m.Team {
 		all["team "+k] = v
 	}
+	if m.MemberID != "" {
+		all["member id"] = m.MemberID
+	}
 	return hex.EncodeToString(roster.Fingerprint(all))
 }
 

@@ -20,7 +20,7 @@ func (b *batch) administer(ctx context.Context, c Change) (Outcome, error) {
 		return Outcome{Result: Applied, ID: o.ID, Created: true}, nil
 	case OrgSCIM:
 		return b.switchSCIM(ctx, c.On)
-	case TokenCreate, TokenSet, TokenDelete:
+	case TokenCreate, TokenSet, TokenLimit, TokenWarn, TokenDelete:
 		return b.changeToken(ctx, c)
 	case APIKeyCreate:
 		k := c.Key
@@ -70,57 +70,4 @@ func (b *batch) switchSCIM(ctx context.Context, on bool) (Outcome, error) {
 	b.tell(Subject{Type: "organisation", ID: o.ID, Name: o.Name}, event, b.cause.Reason,
 		map[string]any{"scim": !on}, map[string]any{"scim": on})
 	return Outcome{Result: Applied, ID: o.ID}, nil
-}
-
-func (b *batch) changeToken(ctx context.Context, c Change) (Outcome, error) {
-	tokens, err := b.tx.Tokens(ctx, b.org)
-	if err != nil {
-		return Outcome{}, err
-	}
-	find := func(id string) *Token {
-		if i := slices.IndexFunc(tokens, func(t Token) bool { return t.ID == id }); i >= 0 {
-			return &tokens[i]
-		}
-		return nil
-	}
-	doc := func(t *Token) map[string]any {
-		return map[string]any{"name": t.Name, "disabled": t.Disabled, "connection": t.ConnectionName}
-	}
-	switch c := c.(type) {
-	case TokenCreate:
-		t := c.Token
-		if slices.ContainsFunc(tokens, func(o Token) bool { return o.Name == t.Name }) {
-			return refuse(Errorf(Conflict, "a token named %q exists already", t.Name))
-		}
-		t.Org, t.CreatedAt = b.org, b.tx.Now()
-		b.rows.Tokens = append(b.rows.Tokens, t)
-		b.tell(Subject{Type: "token", ID: t.ID, Name: t.Name}, "token.created", b.cause.Reason, nil, doc(&t))
-		return Outcome{Result: Applied, ID: t.ID, Created: true, Token: &t}, nil
-	case TokenSet:
-		t := find(c.ID)
-		if t == nil {
-			return refuse(Errorf(NotFound, "no token %q", c.ID))
-		}
-		if t.Disabled == c.Disabled {
-			return Outcome{Result: Unchanged, ID: t.ID, Token: t}, nil
-		}
-		before := doc(t)
-		t.Disabled = c.Disabled
-		b.rows.Tokens = append(b.rows.Tokens, *t)
-		event := "token.enabled"
-		if c.Disabled {
-			event = "token.disabled"
-		}
-		b.tell(Subject{Type: "token", ID: t.ID, Name: t.Name}, event, b.cause.Reason, before, doc(t))
-		return Outcome{Result: Applied, ID: t.ID, Token: t}, nil
-	case TokenDelete:
-		t := find(c.ID)
-		if t == nil {
-			return refuse(Errorf(NotFound, "no token %q", c.ID))
-		}
-		b.rows.DropTokens = append(b.rows.DropTokens, t.ID)
-		b.tell(Subject{Type: "token", ID: t.ID, Name: t.Name}, "token.deleted", b.cause.Reason, doc(t), map[string]any{})
-		return Outcome{Result: Applied, ID: t.ID, Token: t}, nil
-	}
-	return Outcome{}, Errorf(Internal, "unknown change %T", c)
 }

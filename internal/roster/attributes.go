@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -175,8 +176,16 @@ func (a Attributes) Email() string {
 
 // Fold returns the key by which userNames, emails and display names are compared: trimmed, NFC, case-folded. Original
 // bytes are what is stored and returned; only keys are compared.
-func Fold(s string) string {
-	return cases.Fold().String(norm.NFC.String(strings.TrimSpace(s)))
+func Fold(s string) string { return FoldPart(strings.TrimSpace(s)) }
+
+// FoldPart is Fold for a part of a text, in which white space at the ends counts.
+func FoldPart(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return cases.Fold().String(norm.NFC.String(s))
+		}
+	}
+	return strings.ToLower(s)
 }
 
 // Values picks the given paths out of the attributes.

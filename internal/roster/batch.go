@@ -29,6 +29,7 @@ type teamState struct {
 	was     *Team
 	now     Team
 	touched bool
+	counted bool // only what it counts has changed: no new version
 }
 
 type membershipState struct {
@@ -55,6 +56,11 @@ type batch struct {
 	knownNames  map[string]bool // userName keys that were looked up
 	teams       map[string]*teamState
 	memberships map[Pair]*membershipState
+	refs        map[string]*MemberRef // of members that are named in lists only
+	references  map[referenceKey]*referenceState
+	nested      map[string]map[string]bool // the groups within a team
+	nestings    map[Nesting]bool           // those that changed
+	joined      map[string][]*Team         // by member: the teams that had named them before they came
 	wholeTeams  map[string]bool
 	links       map[linkKey]*linkState
 	linksOf     map[string][]*linkState        // by type and target, as it is or was
@@ -68,6 +74,8 @@ func newBatch(tx Tx, org string, cause Cause, handOn bool) *batch {
 	return &batch{
 		tx: tx, org: org, cause: cause, handOn: handOn, seq: tx.Seq(),
 		members: map[string]*memberState{}, byUserName: map[string][]string{}, byEmail: map[string][]string{},
+		refs: map[string]*MemberRef{}, references: map[referenceKey]*referenceState{}, nested: map[string]map[string]bool{},
+		nestings: map[Nesting]bool{}, joined: map[string][]*Team{},
 		knownNames: map[string]bool{}, teams: map[string]*teamState{}, memberships: map[Pair]*membershipState{},
 		wholeTeams: map[string]bool{}, links: map[linkKey]*linkState{}, linksOf: map[string][]*linkState{},
 		linksLoaded: map[ObjectType]map[string]bool{TypeMember: {}, TypeTeam: {}},
@@ -92,6 +100,9 @@ func (b *batch) loadMembers(ctx context.Context, sel MemberSelect) error {
 		b.members[m.ID].now.Attributes = m.Attributes.Clone()
 		b.index(m.ID, &m)
 		fresh = append(fresh, m.ID)
+		if err := b.meet(ctx, b.stranger(m.Connection) || m.Source == SourceLocal); err != nil { // a policy decides of these
+			return err
+		}
 	}
 	return b.loadLinksOf(ctx, TypeMember, fresh)
 }
@@ -117,6 +128,9 @@ func (b *batch) loadTeams(ctx context.Context, sel TeamSelect) error {
 		if b.teams[t.ID] == nil {
 			b.teams[t.ID] = &teamState{was: &t, now: t}
 			fresh = append(fresh, t.ID)
+			if err := b.meet(ctx, b.stranger(t.Connection)); err != nil {
+				return err
+			}
 		}
 	}
 	return b.loadLinksOf(ctx, TypeTeam, fresh)
@@ -142,16 +156,7 @@ func (b *batch) loadWholeTeam(ctx context.Context, team string) error {
 	}
 	b.addMemberships(rows)
 	b.wholeTeams[team] = true
-	var ids []string
-	for _, r := range rows {
-		if r.Present && b.members[r.MemberID] == nil {
-			ids = append(ids, r.MemberID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	return b.loadMembers(ctx, MemberSelect{IDs: distinct(ids)})
+	return nil
 }
 
 func (b *batch) loadConnections(ctx context.Context) error {
@@ -169,9 +174,24 @@ func (b *batch) loadConnections(ctx context.Context) error {
 	return nil
 }
 
+// meet loads the connections if the batch needs to know of them and doesn't yet. A push mostly doesn't: it saves the
+// database a question.
+func (b *batch) meet(ctx context.Context, needed bool) error {
+	if !needed || b.connections != nil {
+		return nil
+	}
+	return b.loadConnections(ctx)
+}
+
+// stranger reports whether an owner is a connection of which a push knows no more than its id.
+func (b *batch) stranger(owner string) bool { return owner != "" && owner != b.cause.Connection }
+
 func (b *batch) connectionName(id string) string {
 	if c := b.connections[id]; c != nil {
 		return c.Name
+	}
+	if id == b.cause.Connection && b.cause.ConnectionName != "" {
+		return b.cause.ConnectionName
 	}
 	return id
 }
@@ -179,10 +199,13 @@ func (b *batch) connectionName(id string) string {
 // sees reports whether the cause's connection may see an object: what it owns or is linked to, and what is unclaimed.
 // An unbound token sees every scim object.
 func (b *batch) sees(typ ObjectType, id, owner string, source Source) bool {
+	return b.seenBy(b.cause.Connection, typ, id, owner, source)
+}
+
+func (b *batch) seenBy(c string, typ ObjectType, id, owner string, source Source) bool {
 	if source != SourceSCIM {
 		return false
 	}
-	c := b.cause.Connection
 	return c == "" || owner == "" || owner == c || b.linkFrom(c, typ, id) != nil
 }
 
@@ -261,7 +284,7 @@ func (b *batch) gather() {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.teams)) {
-		if s := b.teams[id]; s.touched {
+		if s := b.teams[id]; s.touched || s.counted {
 			row := TeamRow{Team: s.now, New: s.was == nil}
 			row.Rekeyed = s.was != nil && s.was.ExternalID != s.now.ExternalID
 			b.rows.Teams = append(b.rows.Teams, row)
@@ -275,6 +298,15 @@ func (b *batch) gather() {
 	slices.SortFunc(b.rows.Memberships, func(x, y Membership) int {
 		return bytes.Compare([]byte(x.TeamID+x.MemberID), []byte(y.TeamID+y.MemberID))
 	})
+	b.rows.Nestings = b.nestings
+	for _, k := range b.sortedReferences() {
+		switch s := b.references[k]; {
+		case s.now == nil && s.was != nil:
+			b.rows.DropRefs = append(b.rows.DropRefs, *s.was)
+		case s.now != nil && s.was == nil:
+			b.rows.References = append(b.rows.References, *s.now)
+		}
+	}
 	for _, s := range b.links {
 		switch {
 		case s.now == nil && s.was != nil:

@@ -18,7 +18,7 @@ func (b *batch) loadLinksOf(ctx context.Context, typ ObjectType, targets []strin
 	for _, id := range targets {
 		b.linksLoaded[typ][id] = true
 	}
-	return nil
+	return b.meet(ctx, len(found) > 0) // what is stored is compared by what they manage
 }
 
 func (b *batch) addLinks(found []Link) {
@@ -51,7 +51,7 @@ func (b *batch) loadLinkObjects(ctx context.Context, keys map[linkKey]bool) erro
 		}
 		b.addLinks(found)
 	}
-	return nil
+	return b.meet(ctx, len(keys) > 0)
 }
 
 // linksTo yields the links to one of our objects, as they stand now, by connection.

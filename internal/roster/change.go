@@ -9,10 +9,11 @@ type Cause struct {
 	Actor  Actor
 	Reason string
 	// Connection is the id of the connection that a push's token is bound to, or that a run works for; empty: an
-	// unbound token, or an operator.
-	Connection string
-	By         Writer
-	RequestID  string
+	// unbound token, or an operator. ConnectionName is what it is called, where the cause knows.
+	Connection     string
+	ConnectionName string
+	By             Writer
+	RequestID      string
 	// Run is set for the batches of a run.
 	Run *RunCause
 	// Respond is set for pushes: it turns the outcomes into the answer and returns the request-log row, which is written
@@ -31,6 +32,8 @@ type RunCause struct {
 	Actions []int64
 	// Reasons are the words for the changes' events, one for each.
 	Reasons []string
+	// One is set for a run of mode one, which has no lease and so no fence.
+	One *OneRun
 }
 
 // Result is what became of one change.
@@ -52,11 +55,31 @@ type Outcome struct {
 	Created bool
 	Member  *Member
 	Team    *Team
-	// TeamMembers is the team's effective membership where the change named the whole of it.
-	TeamMembers []Member
-	Token       *Token
-	Run         *Run
-	Connection  *Connection
+	// TeamMembers is the team's effective membership where the change named the whole of it, and TeamGroups the groups
+	// within it.
+	TeamMembers []MemberRef
+	TeamGroups  []*Team
+	// Remembered are the values named as members that are nobody's here, Waiting the ids named of members who are deleted.
+	Remembered, Waiting []string
+	// Joined are the teams that had named the member before they came.
+	Joined     []*Team
+	Token      *Token
+	Run        *Run
+	Connection *Connection
+}
+
+// Fate is what the outcome makes of the action that the change carried out, and why.
+func (o *Outcome) Fate() (state ActionState, note string) {
+	switch o.Result {
+	case Stale:
+		return ActionSkipped, o.Err.Message
+	case Refused:
+		return ActionRefused, o.Err.Message
+	case Unchanged:
+		return ActionSkipped, "it was so already"
+	case Applied:
+	}
+	return ActionApplied, ""
 }
 
 // Change is one thing to do; the set of its kinds is closed.
@@ -64,6 +87,7 @@ type Change interface{ change() }
 
 // MemberCreate makes a member, or restores a deleted one under the rule "Coming back" of the design.
 type MemberCreate struct {
+	ID         string // the new member's, where other changes of the batch name it; empty: one is made
 	Attributes Attributes
 	Active     bool
 	Link       *Link // a run's creates come with their link
@@ -218,6 +242,7 @@ type ConnectionSync struct {
 	Managed    []string
 	AdoptLocal bool
 	Settle     time.Duration
+	Schedules  []Schedule // at most one of a mode; Next is worked out
 }
 
 // ConnectionDetach is for an entry that left the configuration.
@@ -235,11 +260,13 @@ type ConnectionRename struct{ From, To string }
 // ConnectionRelease makes a detached connection's objects unclaimed, drops its links and unbinds its tokens.
 type ConnectionRelease struct{ ID string }
 
-// RunRequest asks for a run; it joins one that is queued already.
+// RunRequest asks for a run; it joins one that is queued already. With Due it is the connection's schedule of that mode
+// that asks: the schedule moves on in the same commit, and the outcome is stale where that is not its due time any more.
 type RunRequest struct {
 	Connection string
 	Mode       Mode
 	By         string
+	Due        time.Time
 }
 
 // RunCancel asks a run to stop at the next safe point, or drops what it holds.

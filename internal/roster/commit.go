@@ -61,17 +61,24 @@ func (r *Roster) commit(ctx context.Context, org string, cause Cause, changes []
 
 // begin checks the fence and loads, in id order, what the changes name.
 func (b *batch) begin(ctx context.Context, changes []Change) error {
-	if run := b.cause.Run; run != nil {
+	run := b.cause.Run
+	one := run != nil && run.One != nil
+	if run != nil && !one {
 		if err := b.tx.CheckFence(ctx, b.org, run.ID, run.Fence); err != nil {
 			return err
 		}
 	}
-	var need needs
+	need := needs{connections: one}
 	for _, c := range changes {
 		need.add(c)
 	}
 	if err := b.load(ctx, &need); err != nil {
 		return err
+	}
+	if one {
+		if err := b.beginOne(run.One); err != nil {
+			return err
+		}
 	}
 	if b.handOn {
 		b.markLeaving(changes)
@@ -105,14 +112,14 @@ func (b *batch) decide(ctx context.Context, c Change) (Outcome, error) {
 	case TeamCreate:
 		return b.createTeam(ctx, c)
 	case TeamEdit:
-		return b.editTeam(c)
+		return b.editTeam(ctx, c)
 	case TeamDelete:
 		return b.deleteTeam(c)
 	case TeamRestore:
 		return b.restoreTeam(c)
 	case MembershipSet:
 		return b.setMembership(c)
-	case OrgCreate, OrgSCIM, TokenCreate, TokenSet, TokenDelete, APIKeyCreate, APIKeyDelete:
+	case OrgCreate, OrgSCIM, TokenCreate, TokenSet, TokenLimit, TokenWarn, TokenDelete, APIKeyCreate, APIKeyDelete:
 		return b.administer(ctx, c)
 	case ConnectionSync, ConnectionDetach, ConnectionRebind, ConnectionRename, ConnectionRelease:
 		return b.changeConnection(ctx, c)
@@ -127,12 +134,19 @@ func (b *batch) finish(ctx context.Context, outs []Outcome) error {
 	if b.handOn && b.clashes() {
 		return errAgain
 	}
+	if err := b.recall(ctx, outs); err != nil {
+		return err
+	}
 	if err := b.renewHere(ctx); err != nil {
 		return err
 	}
 	b.gather()
 	if run := b.cause.Run; run != nil {
-		b.markActions(run, outs)
+		if run.One != nil {
+			b.finishOne(run.One, outs)
+		} else {
+			b.markActions(run, outs)
+		}
 	}
 	if b.cause.Respond != nil {
 		req, err := b.cause.Respond(outs)
@@ -153,15 +167,8 @@ func (b *batch) markActions(run *RunCause, outs []Outcome) {
 		if i >= len(run.Actions) || run.Actions[i] == 0 {
 			continue
 		}
-		res := ActionResult{N: run.Actions[i], State: ActionApplied}
-		switch out.Result {
-		case Stale:
-			res.State, res.Note = ActionSkipped, out.Err.Message
-		case Refused:
-			res.State, res.Note = ActionRefused, out.Err.Message
-		case Unchanged:
-			res.State, res.Note = ActionSkipped, "it was so already"
-		}
+		res := ActionResult{N: run.Actions[i]}
+		res.State, res.Note = out.Fate()
 		results = append(results, res)
 	}
 	if len(results) > 0 {
@@ -248,14 +255,12 @@ func (n *needs) addTeam(c Change) {
 		if c.ExternalID != "" {
 			n.externalIDs = append(n.externalIDs, c.ExternalID)
 		}
-		n.memberIDs = append(n.memberIDs, c.Members...)
 		n.link(c.Link)
 	case TeamEdit:
 		n.teamIDs = append(n.teamIDs, c.ID)
 		if c.ExternalID != nil && *c.ExternalID != "" {
 			n.externalIDs = append(n.externalIDs, *c.ExternalID)
 		}
-		n.memberIDs = append(append(n.memberIDs, c.Set...), c.Add...)
 		for _, ids := range [][]string{c.Add, c.Remove} {
 			for _, id := range ids {
 				n.pairs = append(n.pairs, Pair{c.ID, id})
@@ -264,7 +269,6 @@ func (n *needs) addTeam(c Change) {
 		if c.Replace {
 			n.wholeTeams = append(n.wholeTeams, c.ID)
 		}
-		n.memberIDs = append(n.memberIDs, c.Remove...)
 		n.link(c.Link)
 	case TeamDelete:
 		n.teamIDs = append(n.teamIDs, c.ID)
@@ -311,6 +315,9 @@ func (b *batch) load(ctx context.Context, n *needs) error {
 	}
 	if err := b.loadLinkObjects(ctx, n.linkObjects); err != nil {
 		return err
+	}
+	if b.cause.By == ByPush { // one learns of them where it comes to need them
+		return b.meet(ctx, b.cause.Connection != "" && b.cause.ConnectionName == "")
 	}
 	if n.connections || len(b.members)+len(b.teams) > 0 {
 		return b.loadConnections(ctx)

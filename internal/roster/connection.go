@@ -1,6 +1,9 @@
 package roster
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // ConnectionKind says which IdP a connection ties to.
 type ConnectionKind string
@@ -108,6 +111,12 @@ type Token struct {
 	ExpiresAt      time.Time // zero: never
 	LastUsedAt     time.Time
 	CreatedAt      time.Time
+	// Sources are the addresses that the token is taken from; none: any.
+	Sources []netip.Prefix
+	// Rate is how many requests a second are taken, by each replica; 0: any number.
+	Rate int
+	// Warned is how many days ahead of its expiry the last warning was due; 0: none was given yet.
+	Warned int
 }
 
 // APIKey opens the management API for one organisation.

@@ -10,7 +10,12 @@ import (
 func (b *batch) changeConnection(ctx context.Context, c Change) (Outcome, error) {
 	switch c := c.(type) {
 	case ConnectionSync:
-		return b.syncConnection(c), nil
+		out := b.syncConnection(c)
+		changed, err := b.syncSchedules(ctx, out.Connection, c.Schedules)
+		if changed && out.Result == Unchanged {
+			out.Result = Applied
+		}
+		return out, err
 	case ConnectionDetach:
 		conn := b.connections[c.ID]
 		if conn == nil || (conn.State == ConnectionDetached && conn.Target == "") {
@@ -170,6 +175,10 @@ func (b *batch) renameConnection(ctx context.Context, r ConnectionRename) (Outco
 	if err := b.tellOwnership(ctx, from.ID, to.ID, "passed", fmt.Sprintf("connection %s was renamed to %s", r.From, r.To)); err != nil {
 		return Outcome{}, err
 	}
+	// The schedules are those of the file's entry.
+	if err := b.dropSchedules(ctx, from.ID); err != nil {
+		return Outcome{}, err
+	}
 	if err := b.tx.Rename(ctx, b.org, from.ID, to.ID); err != nil {
 		return Outcome{}, err
 	}
@@ -195,6 +204,8 @@ func (b *batch) release(ctx context.Context, r ConnectionRelease) (Outcome, erro
 	c.Pinned, c.Settled = "", false
 	if c.Target != "" { // still in the file, with a new target: it starts afresh
 		c.State, c.DetachedReason = ConnectionOK, ""
+	} else if err := b.dropSchedules(ctx, c.ID); err != nil {
+		return Outcome{}, err
 	}
 	b.putConnection(c, "connection.released", "its objects are unclaimed now, its links dropped, its tokens unbound", before)
 	return Outcome{Result: Applied, ID: c.ID, Connection: c}, nil

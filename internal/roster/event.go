@@ -58,5 +58,6 @@ type Request struct {
 	ResponseBody string
 	Duration     time.Duration
 	Detail       string // for the operator: the owner of a clashing object, the reason behind a refusal
+	Quirk        string // the deviations from the protocol with which it was taken, with commas
 	Repeats      int
 }

@@ -117,7 +117,7 @@ func (b *batch) inviteMember(ctx context.Context, c MemberInvite) (Outcome, erro
 	}
 	attrs := Attributes{AttrUserName: c.Email}
 	attrs.Set(AttrWorkEmail, c.Email)
-	s := b.newMember(attrs, SourceLocal, c.Role)
+	s := b.newMember("", attrs, SourceLocal, c.Role)
 	b.changed(s, Member{}, "member.invited", b.cause.Reason)
 	return memberDone(s, true), nil
 }

@@ -115,6 +115,12 @@ type Team struct {
 	PushedAt     time.Time
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+	// Listings counts the pushes of the whole list of members, and ListedSeq is the commit sequence of the last one. Each
+	// speaks of every membership there is or could be, without writing its row; see Membership.Listed.
+	Listings  int64
+	ListedSeq int64
+	Pending   int64 // remembered values; see Reference
+	Nested    int64 // groups within
 }
 
 // Managed reports whether the team's people come from an IdP, claimed or not: it takes no member by hand.
@@ -138,4 +144,24 @@ type Membership struct {
 	Version  int64
 	Seq      int64
 	PushedAt time.Time // when a push last spoke of it
+}
+
+// Listed returns a membership as the pushes of its team's whole list leave it: they count as if each had moved the row,
+// or left a tombstone where there is none. m may be nil. A run plans and applies against that.
+func (t *Team) Listed(member string, m *Membership) *Membership {
+	if t.Listings == 0 {
+		return m
+	}
+	out := Membership{Org: t.Org, TeamID: t.ID, MemberID: member}
+	if m != nil {
+		out = *m
+	}
+	out.Version += t.Listings
+	if t.ListedSeq > out.Seq {
+		out.Seq = t.ListedSeq
+		if t.PushedAt.After(out.PushedAt) {
+			out.PushedAt = t.PushedAt
+		}
+	}
+	return &out
 }

@@ -32,7 +32,7 @@ func (b *batch) createMember(ctx context.Context, c MemberCreate) (Outcome, erro
 			return b.restoreByCreate(s, attrs, c.Active), nil
 		}
 	}
-	s := b.newMember(attrs, SourceSCIM, RoleMember)
+	s := b.newMember(c.ID, attrs, SourceSCIM, RoleMember)
 	if !c.Active {
 		s.now.Status, s.now.OffBy = Deactivated, b.cause.By
 	}
@@ -58,10 +58,13 @@ func memberSame(s *memberState) Outcome {
 	return Outcome{Result: Unchanged, ID: s.now.ID, Member: &s.now}
 }
 
-// newMember adds a pending member to the working set.
-func (b *batch) newMember(attrs Attributes, source Source, role Role) *memberState {
+// newMember adds a pending member to the working set, with an id of its own where none is given.
+func (b *batch) newMember(id string, attrs Attributes, source Source, role Role) *memberState {
+	if id == "" {
+		id = NewID()
+	}
 	m := Member{
-		ID: NewID(), Org: b.org, Attributes: attrs, Status: Pending, Prior: Pending, Source: source, Role: role,
+		ID: id, Org: b.org, Attributes: attrs, Status: Pending, Prior: Pending, Source: source, Role: role,
 		CreatedAt: b.tx.Now(), UserNameBy: b.cause.By,
 	}
 	if attrs.Get(AttrExternalID) != "" {

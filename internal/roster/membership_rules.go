@@ -2,32 +2,52 @@ package roster
 
 import (
 	"context"
+	"slices"
 )
 
-// references resolves the members that a push puts into a team. One that was deleted may be named: the membership waits
-// without effect. One that is not known, or not visible, is refused by name, so that nothing is dropped silently.
-func (b *batch) references(ids []string) ([]*memberState, *Error) {
-	out := make([]*memberState, 0, len(ids))
-	seen := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		if seen[id] {
-			continue
-		}
-		seen[id] = true
-		s := b.members[id]
-		if s == nil || !b.sees(TypeMember, id, s.now.Connection, s.now.Source) {
-			return nil, Errorf(Invalid, "members: no user with id %q", id)
-		}
-		out = append(out, s)
+// loadRefs reads what lists need to know of members that the batch doesn't have yet.
+func (b *batch) loadRefs(ctx context.Context, sel RefSelect) error {
+	sel.IDs = slices.DeleteFunc(distinct(sel.IDs), func(id string) bool { return b.ref(id) != nil })
+	sel.ExternalIDs = distinct(sel.ExternalIDs)
+	if len(sel.IDs)+len(sel.ExternalIDs) == 0 {
+		return nil
 	}
-	return out, nil
+	found, err := b.tx.MemberRefs(ctx, b.org, sel)
+	if err != nil {
+		return err
+	}
+	var foreign []string
+	for i := range found {
+		m := &found[i]
+		if b.refs[m.ID] == nil {
+			b.refs[m.ID] = m
+			if b.foreign(m.Connection) && !b.linksLoaded[TypeMember][m.ID] {
+				foreign = append(foreign, m.ID) // only a link lets the push's connection see them
+			}
+		}
+	}
+	return b.loadLinksOf(ctx, TypeMember, foreign)
 }
 
-func (b *batch) counting(members []*memberState) []Member {
-	out := make([]Member, 0, len(members))
-	for _, s := range members {
-		if s.now.Status.Live() {
-			out = append(out, s.now)
+// ref returns what is known of a member as the batch has it by now; nil: there is none, or it was not loaded.
+func (b *batch) ref(id string) *MemberRef {
+	if s := b.members[id]; s != nil {
+		r := s.now.Ref()
+		return &r
+	}
+	return b.refs[id]
+}
+
+// seesRef reports whether the cause may put a member into a team or take them out: a push only whom its token sees.
+func (b *batch) seesRef(m *MemberRef) bool {
+	return b.cause.By != ByPush || b.sees(TypeMember, m.ID, m.Connection, m.Source)
+}
+
+func counting(members []*MemberRef) []MemberRef {
+	out := make([]MemberRef, 0, len(members))
+	for _, m := range members {
+		if m.Status.Live() {
+			out = append(out, *m)
 		}
 	}
 	return out
@@ -57,9 +77,9 @@ func (b *batch) loadPairs(ctx context.Context, team string, members []string) er
 
 // setPresent adds or removes one membership and tells it. It reports whether that changed anything. A push that says what
 // is so already moves the row's version all the same, and one that removes whom nobody knows here leaves a tombstone: a run
-// that read the list before it must not undo either.
-func (b *batch) setPresent(t *teamState, m *memberState, present bool) bool {
-	p := Pair{t.now.ID, m.now.ID}
+// that read the list before it must not undo either. One that gives the whole list does both by the team's listings.
+func (b *batch) setPresent(t *teamState, m *MemberRef, present bool) bool {
+	p := Pair{t.now.ID, m.ID}
 	s := b.memberships[p]
 	if s == nil {
 		if !present && b.cause.By != ByPush {
@@ -69,7 +89,7 @@ func (b *batch) setPresent(t *teamState, m *memberState, present bool) bool {
 		b.memberships[p] = s
 	}
 	if s.now.Present == present {
-		if b.cause.By == ByPush && s.now.Seq != b.seq {
+		if b.cause.By == ByPush && s.now.Seq != b.seq && t.now.ListedSeq != b.seq {
 			s.now.Seq, s.now.PushedAt = b.seq, b.tx.Now()
 			s.now.Version++
 		}
@@ -95,7 +115,7 @@ func (b *batch) grown(t *teamState) {
 }
 
 // setMembership carries out a run's add or remove. A run changes memberships only of teams that its connection owns, and
-// adds none whose member is not pending or active.
+// adds none whose member is not pending or active. A push of the team's whole list since it was planned makes it stale.
 func (b *batch) setMembership(c MembershipSet) (Outcome, error) {
 	t, m := b.teams[c.TeamID], b.members[c.MemberID]
 	if t == nil || m == nil || t.now.Status == Deleted {
@@ -104,9 +124,9 @@ func (b *batch) setMembership(c MembershipSet) (Outcome, error) {
 	if t.now.Connection != b.cause.Connection {
 		return refuse(Errorf(Forbidden, "the team belongs to %s now", b.ownerText(t.now.Connection)))
 	}
-	var version int64
+	version := t.now.Listings
 	if s := b.memberships[Pair{c.TeamID, c.MemberID}]; s != nil && s.was != nil {
-		version = s.was.Version
+		version += s.was.Version
 	}
 	if version != c.Version {
 		return stale("the membership")
@@ -114,7 +134,8 @@ func (b *batch) setMembership(c MembershipSet) (Outcome, error) {
 	if c.Present && !m.now.Status.Live() {
 		return stale("the member's status")
 	}
-	did := b.setPresent(t, m, c.Present)
+	ref := m.now.Ref()
+	did := b.setPresent(t, &ref, c.Present)
 	out := Outcome{Result: Applied, ID: c.TeamID + "/" + c.MemberID, Team: &t.now, Member: &m.now}
 	if !did {
 		out.Result = Unchanged

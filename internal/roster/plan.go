@@ -122,7 +122,10 @@ type MemberCandidate struct {
 	PassTo    string        // another connection whose link still has the person in scope, when this one owns them
 	// SilenceStamp dates the silence when There is nil: taken before the first request of the lists.
 	SilenceStamp int64
-	Look         *Look
+	// Ungranted: a delta read the assignment list whole, it does not hold them, and no group in it is known to. With There
+	// nil it counts as silence in lists read whole does, and like that takes a look.
+	Ungranted bool
+	Look      *Look
 }
 
 // TeamLook is a re-read of one group.
@@ -214,6 +217,8 @@ type Drift struct {
 	TeamSize int
 	// Uncounted says that no limit counts the removal: the membership's member has no access, or loses it in this run.
 	Uncounted bool
+	// Again says that the next run is to judge the object anew, also one that reads only what has changed.
+	Again bool
 	// State of the link that comes with the action, and the fingerprint seen.
 	Link *Link
 }

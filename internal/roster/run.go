@@ -85,17 +85,6 @@ type Said struct {
 	Stored   map[string]string `json:"stored"`    // the same attributes as they were here
 }
 
-// Schedule is one cron schedule of a connection. Next is when it is due; a run that was due while no daemon ran is caught
-// up once.
-type Schedule struct {
-	Connection string
-	Mode       Mode // ModeDelta or ModeFull
-	Cron       string
-	TimeZone   string
-	Jitter     time.Duration
-	Next       time.Time
-}
-
 // ActionState is what became of one planned action.
 type ActionState string
 

@@ -2,6 +2,8 @@ package roster
 
 import (
 	"context"
+	"slices"
+	"strings"
 )
 
 // changeRun asks for, cancels or approves a run. One run of a connection may be running and one queued, and beside it
@@ -23,6 +25,8 @@ func (b *batch) requestRun(ctx context.Context, c RunRequest) (Outcome, error) {
 	switch {
 	case conn == nil:
 		return refuse(Errorf(NotFound, "no such connection"))
+	case !c.Due.IsZero():
+		return b.requestDue(ctx, conn, c)
 	case conn.Kind == KindSCIM:
 		return refuse(Errorf(Invalid, "connection %s is push only: there is nothing to pull from", conn.Name))
 	case conn.State == ConnectionDetached:
@@ -32,17 +36,53 @@ func (b *batch) requestRun(ctx context.Context, c RunRequest) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	queued := queuedRun(open, c.Mode)
+	if queued != nil && !(queued.Mode == ModeDelta && c.Mode == ModeFull) {
+		return Outcome{Result: Unchanged, ID: queued.ID, Run: queued}, nil
+	}
+	return b.queueRun(ctx, conn, queued, c, "")
+}
+
+// queuedRun returns the queued run that a request of a mode would join: dry runs have a place of their own.
+func queuedRun(open []Run, mode Mode) *Run {
 	for i := range open {
-		if open[i].State == RunQueued && (open[i].Mode == ModeDry) == (c.Mode == ModeDry) {
-			return Outcome{Result: Unchanged, ID: open[i].ID, Run: &open[i]}, nil
+		if open[i].State == RunQueued && (open[i].Mode == ModeDry) == (mode == ModeDry) {
+			return &open[i]
+		}
+	}
+	return nil
+}
+
+// queueRun queues a run, or joins the queued one: a full request makes a run of a queued delta that reads in full.
+func (b *batch) queueRun(ctx context.Context, conn *Connection, queued *Run, c RunRequest, note string) (Outcome, error) {
+	if queued != nil {
+		r, err := b.tx.Run(ctx, b.org, queued.ID)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if r.State == RunQueued { // else it was claimed in between
+			if c.Mode == ModeFull {
+				r.Mode = ModeFull
+			}
+			r.RequestedBy, r.Note = alsoBy(r.RequestedBy, c.By), strings.Trim(r.Note+"; "+note, "; ")
+			b.rows.Runs = append(b.rows.Runs, r)
+			return Outcome{Result: Applied, ID: r.ID, Run: &r}, nil
 		}
 	}
 	r := Run{
-		ID: NewID(), Org: b.org, Connection: c.Connection, ConnectionName: conn.Name, Mode: c.Mode, State: RunQueued,
-		RequestedBy: c.By, CreatedAt: b.tx.Now(),
+		ID: NewID(), Org: b.org, Connection: conn.ID, ConnectionName: conn.Name, Mode: c.Mode, State: RunQueued,
+		RequestedBy: c.By, Note: note, CreatedAt: b.tx.Now(),
 	}
 	b.rows.Runs = append(b.rows.Runs, r)
 	return Outcome{Result: Applied, ID: r.ID, Created: true, Run: &r}, nil
+}
+
+// alsoBy adds to who asked for a run.
+func alsoBy(by, also string) string {
+	if slices.Contains(strings.Split(by, ", "), also) {
+		return by
+	}
+	return by + ", " + also
 }
 
 func (b *batch) cancelRun(ctx context.Context, c RunCancel) (Outcome, error) {

@@ -3,6 +3,7 @@ package roster
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // createTeam makes a team, or restores a deleted one with the same non-empty externalId.
@@ -13,14 +14,17 @@ func (b *batch) createTeam(ctx context.Context, c TeamCreate) (Outcome, error) {
 	if h := b.teamHolder(c.ExternalID, ""); h != nil {
 		return refuse(b.teamClash(h))
 	}
-	members, refusal := b.references(c.Members)
-	if refusal != nil {
-		return refuse(refusal)
+	members, err := b.resolve(ctx, c.Members)
+	if err != nil {
+		return Outcome{}, err
 	}
 	s, event := b.deletedTeam(c.ExternalID, c.Link), "team.restored"
 	var before Team
 	if s != nil {
 		before = s.now
+		if refusal, err := b.takes(ctx, s, &members, false); refusal != nil || err != nil {
+			return Outcome{Result: Refused, Err: refusal}, err
+		}
 		s.now.Status, s.now.DisplayName = Active, c.DisplayName
 		if s.now.Connection == "" {
 			s.now.Connection = b.cause.Connection
@@ -36,6 +40,9 @@ func (b *batch) createTeam(ctx context.Context, c TeamCreate) (Outcome, error) {
 		}
 		if c.ExternalID != "" {
 			s.now.ExternalIDBy = b.cause.By
+		}
+		if refusal, err := b.takes(ctx, s, &members, true); refusal != nil || err != nil {
+			return Outcome{Result: Refused, Err: refusal}, err
 		}
 		b.teams[s.now.ID] = s
 		b.wholeTeams[s.now.ID] = true
@@ -54,13 +61,20 @@ func (b *batch) createTeam(ctx context.Context, c TeamCreate) (Outcome, error) {
 		b.putLink(l)
 	}
 	b.changedTeam(s, before, event, b.cause.Reason)
-	if err := b.loadPairs(ctx, s.now.ID, c.Members); err != nil {
+	if _, err := b.addMembers(ctx, s, &members); err != nil {
 		return Outcome{}, err
 	}
-	for _, m := range members {
-		b.setPresent(s, m, true)
+	out := Outcome{Result: Applied, ID: s.now.ID, Created: true, Team: &s.now}
+	out.named(&members, true)
+	return out, nil
+}
+
+// named tells whom a push's list of members came to; whole says that it was the whole list.
+func (o *Outcome) named(n *named, whole bool) {
+	o.Remembered, o.Waiting = n.unknown, n.deleted()
+	if whole {
+		o.TeamMembers, o.TeamGroups = counting(n.members), n.groups
 	}
-	return Outcome{Result: Applied, ID: s.now.ID, Created: true, Team: &s.now, TeamMembers: b.counting(members)}, nil
 }
 
 // teamHolder returns the active team that has a non-empty externalId, other than the one given.
@@ -126,7 +140,7 @@ func (b *batch) pushedTeam(id string) (*teamState, *Error) {
 	return s, nil
 }
 
-func (b *batch) editTeam(c TeamEdit) (Outcome, error) {
+func (b *batch) editTeam(ctx context.Context, c TeamEdit) (Outcome, error) {
 	s, out := b.teamToChange(c.ID, c.Version)
 	if out != nil {
 		return *out, nil
@@ -135,29 +149,33 @@ func (b *batch) editTeam(c TeamEdit) (Outcome, error) {
 		return refuse(&Error{Code: Forbidden, Message: "the group belongs to another connection",
 			Detail: "owned by " + b.ownerText(s.now.Connection)})
 	}
+	members, err := b.resolve(ctx, append(append([]string(nil), c.Set...), c.Add...))
+	if err != nil {
+		return Outcome{}, err
+	}
+	if refusal, err := b.takes(ctx, s, &members, c.Replace); refusal != nil || err != nil {
+		return Outcome{Result: Refused, Err: refusal}, err
+	}
 	before := s.now
 	if refusal := b.renameTeam(s, c.DisplayName, c.ExternalID); refusal != nil {
-		return refuse(refusal)
-	}
-	members, refusal := b.references(append(append([]string(nil), c.Set...), c.Add...))
-	if refusal != nil {
 		s.now = before
 		return refuse(refusal)
 	}
 	if c.Link != nil {
 		b.putLink(*c.Link)
 	}
-	named := before.DisplayName != s.now.DisplayName || before.ExternalID != s.now.ExternalID
-	if named {
+	renamed := before.DisplayName != s.now.DisplayName || before.ExternalID != s.now.ExternalID
+	if renamed {
 		b.changedTeam(s, before, "team.updated", b.cause.Reason)
 	}
-	moved := b.editMembers(s, c, members)
+	moved, err := b.editMembers(ctx, s, c, &members)
+	if err != nil {
+		return Outcome{}, err
+	}
 	claimed := b.claimTeam(s)
 	done := Outcome{Result: Applied, ID: s.now.ID, Team: &s.now}
-	if c.Replace {
-		done.TeamMembers = b.counting(members)
-	}
-	if !named && !moved && !claimed {
+	done.named(&members, c.Replace)
+	if !renamed && !moved && !claimed {
 		done.Result = Unchanged
 		b.touch(TypeTeam, s.now.ID)
 	}
@@ -204,37 +222,108 @@ func (b *batch) renameTeam(s *teamState, name, externalID *string) *Error {
 	return nil
 }
 
-func (b *batch) editMembers(s *teamState, c TeamEdit, members []*memberState) bool {
+// editMembers makes a team's members what an edit says. It reports whether anything that is seen changed: what is only
+// remembered isn't.
+func (b *batch) editMembers(ctx context.Context, s *teamState, c TeamEdit, n *named) (bool, error) {
 	if b.cause.By == ByPush && (c.Replace || len(c.Add)+len(c.Remove) > 0) {
 		s.now.PushedAt = b.tx.Now()
 	}
+	gone := c.Remove
 	moved := false
 	if c.Replace {
-		keep := make(map[string]bool, len(members))
-		for _, m := range members {
-			keep[m.now.ID] = true
+		if b.cause.By == ByPush {
+			s.now.Listings, s.now.ListedSeq, s.counted = s.now.Listings+1, b.seq, true
 		}
-		for p, ms := range b.memberships {
-			m := b.members[p.MemberID]
-			if p.TeamID == s.now.ID && ms.now.Present && !keep[p.MemberID] && m != nil && b.seesMember(m) {
-				moved = b.setPresent(s, m, false) || moved
+		gone = b.unlisted(s, n)
+		if err := b.forget(ctx, s, n.unknown, true); err != nil {
+			return false, err
+		}
+		if s.now.Nested > 0 {
+			did, err := b.keepNested(ctx, s, n.groups)
+			if err != nil {
+				return false, err
 			}
+			moved = did
 		}
 	}
-	for _, m := range members {
-		moved = b.setPresent(s, m, true) || moved
+	did, err := b.removeMembers(ctx, s, gone)
+	if err != nil {
+		return false, err
 	}
-	for _, id := range c.Remove {
-		if m := b.members[id]; m != nil && b.seesMember(m) {
-			moved = b.setPresent(s, m, false) || moved
-		}
-	}
-	return moved
+	added, err := b.addMembers(ctx, s, n)
+	return moved || did || added, err
 }
 
-// seesMember reports whether the cause may take a member out of a team: a push takes out only whom its token sees.
-func (b *batch) seesMember(m *memberState) bool {
-	return b.cause.By != ByPush || b.sees(TypeMember, m.now.ID, m.now.Connection, m.now.Source)
+// unlisted returns who is in the team and not in the list that a push gave, in order of their ids.
+func (b *batch) unlisted(s *teamState, n *named) []string {
+	keep := make(map[string]bool, len(n.members))
+	for _, m := range n.members {
+		keep[m.ID] = true
+	}
+	var out []string
+	for p, ms := range b.memberships {
+		if p.TeamID == s.now.ID && ms.now.Present && !keep[p.MemberID] {
+			out = append(out, p.MemberID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// addMembers puts members and groups into a team, and remembers those who aren't known.
+func (b *batch) addMembers(ctx context.Context, s *teamState, n *named) (bool, error) {
+	moved := false
+	for _, g := range n.groups {
+		did, err := b.setNested(ctx, s, g, true)
+		if err != nil {
+			return false, err
+		}
+		moved = moved || did
+	}
+	if err := b.loadPairs(ctx, s.now.ID, n.ids()); err != nil {
+		return false, err
+	}
+	var names []string // what they may have been remembered by
+	for _, m := range n.members {
+		moved = b.setPresent(s, m, true) || moved
+		names = append(names, m.ID, m.ExternalID)
+	}
+	if err := b.forget(ctx, s, names, false); err != nil {
+		return false, err
+	}
+	return moved, b.remember(ctx, s, n.unknown)
+}
+
+// removeMembers takes members and groups out of a team, and drops what was remembered of them: what a push says later
+// wins. Only whom the cause sees is taken out.
+func (b *batch) removeMembers(ctx context.Context, s *teamState, values []string) (bool, error) {
+	if len(values) == 0 {
+		return false, nil
+	}
+	n, err := b.resolve(ctx, values)
+	if err != nil {
+		return false, err
+	}
+	if err := b.loadPairs(ctx, s.now.ID, n.ids()); err != nil {
+		return false, err
+	}
+	moved, names := false, slices.Clone(values)
+	for _, m := range n.members {
+		moved = b.setPresent(s, m, false) || moved
+		names = append(names, m.ID, m.ExternalID)
+	}
+	var groups []string
+	for _, g := range n.groups {
+		groups = append(groups, g.ID)
+	}
+	did, err := b.dropNested(ctx, s, append(groups, n.unknown...)) // a deleted group is unknown, and yet in it
+	if err != nil {
+		return false, err
+	}
+	if err != nil {
+		return false, err
+	}
+	return moved || did, b.forget(ctx, s, names, false)
 }
 
 // claimTeam takes an unclaimed team, and with it its memberships, for the connection of a bound token.

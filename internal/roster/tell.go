@@ -98,12 +98,24 @@ func (b *batch) tellTeam(before, now *Team, typ, reason string) {
 	b.tell(subject, typ, reason, b.teamDoc(before), b.teamDoc(now))
 }
 
-func (b *batch) tellMembership(t *teamState, m *memberState, present bool) {
-	subject := Subject{Type: TypeMembership, ID: t.now.ID + "/" + m.now.ID, Name: m.now.UserName() + " in " + t.now.DisplayName}
-	doc := map[string]any{"team": t.now.ID, "member": m.now.ID, "present": present}
+func (b *batch) tellMembership(t *teamState, m *MemberRef, present bool) {
+	subject := Subject{Type: TypeMembership, ID: t.now.ID + "/" + m.ID, Name: m.UserName + " in " + t.now.DisplayName}
+	doc := map[string]any{"team": t.now.ID, "member": m.ID, "present": present}
 	if present {
 		b.tell(subject, "membership.added", b.cause.Reason, nil, doc)
 		return
 	}
-	b.tell(subject, "membership.removed", b.cause.Reason, map[string]any{"team": t.now.ID, "member": m.now.ID, "present": true}, doc)
+	b.tell(subject, "membership.removed", b.cause.Reason, map[string]any{"team": t.now.ID, "member": m.ID, "present": true}, doc)
+}
+
+// tellNesting tells that a group came into a team or left it. The events have names of their own, as nobody gets or loses
+// anything by them.
+func (b *batch) tellNesting(t *teamState, group *Team, present bool) {
+	subject := Subject{Type: TypeMembership, ID: t.now.ID + "/" + group.ID, Name: group.DisplayName + " in " + t.now.DisplayName}
+	doc := map[string]any{"team": t.now.ID, "group": group.ID, "present": present}
+	if present {
+		b.tell(subject, "membership.group_added", b.cause.Reason, nil, doc)
+		return
+	}
+	b.tell(subject, "membership.group_removed", b.cause.Reason, map[string]any{"team": t.now.ID, "group": group.ID, "present": true}, doc)
 }

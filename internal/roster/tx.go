@@ -22,6 +22,7 @@ type MemberSelect struct {
 type TeamSelect struct {
 	IDs         []string
 	ExternalIDs []string
+	Unlocked    bool // for what is only read
 }
 
 // Pair names a membership.
@@ -55,12 +56,21 @@ type TeamRow struct {
 	New, Rekeyed bool
 }
 
+// ScheduleRow is a schedule to write.
+type ScheduleRow struct {
+	Schedule
+	New bool
+}
+
 // Rows is everything that one batch writes.
 type Rows struct {
 	Organisations []Organisation
 	Members       []MemberRow
 	Teams         []TeamRow
 	Memberships   []Membership
+	Nestings      map[Nesting]bool // false: to be dropped
+	References    []Reference
+	DropRefs      []Reference
 	Links         []Link
 	DropLinks     []Link
 	Touched       []Touch
@@ -70,6 +80,9 @@ type Rows struct {
 	DropAPIKeys   []string
 	Connections   []Connection
 	Runs          []Run
+	Finished      []FinishedRun
+	Schedules     []ScheduleRow
+	DropSchedules []Schedule
 	Actions       map[string][]ActionResult // by run
 	Events        []Event
 	Requests      []Request
@@ -95,6 +108,12 @@ type Tx interface {
 	CheckFence(ctx context.Context, org, run string, fence int64) error
 	Members(ctx context.Context, org string, sel MemberSelect) ([]Member, error)
 	Teams(ctx context.Context, org string, sel TeamSelect) ([]Team, error)
+	// MemberRefs reads what lists need to know of members, whatever their status, without locking them.
+	MemberRefs(ctx context.Context, org string, sel RefSelect) ([]MemberRef, error)
+	// References reads remembered values.
+	References(ctx context.Context, org string, sel ReferenceSelect) ([]Reference, error)
+	// TeamGroups returns the ids of the groups within a team.
+	TeamGroups(ctx context.Context, org, team string) ([]string, error)
 	Memberships(ctx context.Context, org string, pairs []Pair) ([]Membership, error)
 	// TeamMemberships returns all rows of one team, tombstones too.
 	TeamMemberships(ctx context.Context, org, team string) ([]Membership, error)
@@ -107,6 +126,8 @@ type Tx interface {
 	// OpenRuns returns a connection's runs that are queued, running or held.
 	OpenRuns(ctx context.Context, org, connection string) ([]Run, error)
 	Run(ctx context.Context, org, id string) (Run, error)
+	// Schedules returns a connection's schedules.
+	Schedules(ctx context.Context, org, connection string) ([]Schedule, error)
 	// MoveActions sets the state of a run's actions that are in state from, of the given kinds (none: all), and
 	// returns how many there were.
 	MoveActions(ctx context.Context, run string, from, to ActionState, kinds []Kind) (int, error)

@@ -31,10 +31,11 @@ func (db *DB) RunTotals(ctx context.Context, runs []string) (map[string]map[rost
 	return out, nil
 }
 
-// LatestPlan returns the id of a connection's newest finished run that made a plan, dry or not.
+// LatestPlan returns the id of a connection's newest finished run that made a plan of everybody, dry or not.
 func (db *DB) LatestPlan(ctx context.Context, org, connection string) (run string, found bool, err error) {
 	var ids []string
-	query := `SELECT id FROM runs WHERE org_id = ? AND connection_id = ? AND state IN ('held', 'done', 'partial') ORDER BY id DESC LIMIT 1`
+	query := `SELECT id FROM runs WHERE org_id = ? AND connection_id = ? AND mode <> 'one' AND state IN ('held', 'done', 'partial')
+		ORDER BY id DESC LIMIT 1`
 	if err := db.read.SelectContext(ctx, &ids, db.bind(query), org, connection); err != nil {
 		return "", false, fmt.Errorf("find the latest plan: %w", err)
 	}

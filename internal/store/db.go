@@ -249,6 +249,9 @@ type dialect struct {
 	nextSeq     string // returns the next commit sequence number and the time
 	stamp       string // returns the last commit sequence number
 	now         string // an expression: microseconds since 1970
+	bytewise    string // appended to a text expression that isn't a column: it compares by bytes
+	timeText    string // an expression: the microseconds at {at} as folded text of RFC 3339
+	reason      string // an expression: the reason in an action's drift
 	lock        string // appended to a SELECT to lock its rows
 	lockMembers string // the same, for those of the alias m alone
 	bind        int
@@ -257,23 +260,32 @@ type dialect struct {
 
 var (
 	postgres = dialect{ //nolint:gochecknoglobals // constant data
-		name:        "postgres",
-		nextSeq:     "SELECT nextval('commit_seq'), (extract(epoch from clock_timestamp()) * 1000000)::bigint",
-		stamp:       "SELECT last_value FROM commit_seq",
-		now:         "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
+		name:     "postgres",
+		nextSeq:  "SELECT nextval('commit_seq'), (extract(epoch from clock_timestamp()) * 1000000)::bigint",
+		stamp:    "SELECT last_value FROM commit_seq",
+		now:      "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
+		bytewise: ` COLLATE "C"`,
+		timeText: `(to_char(to_timestamp({at} / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"t"HH24:MI:SS')
+			|| rtrim(rtrim('.' || lpad(({at} % 1000000)::text, 6, '0'), '0'), '.') || 'z') COLLATE "C"`,
+		reason:      `(a.drift::jsonb->>'Reason') COLLATE "C"`,
 		lock:        " FOR UPDATE",
 		lockMembers: " FOR UPDATE OF m",
 		bind:        sqlx.DOLLAR,
-		schema: strings.NewReplacer("{text}", `TEXT COLLATE "C"`, "{bytes}", "BYTEA", "{unlogged}", "UNLOGGED",
-			"{xid}", "(pg_current_xact_id()::text)::bigint", "{sequence}", "CREATE SEQUENCE commit_seq;"),
+		schema: strings.NewReplacer("{text}", `TEXT COLLATE "C"`, "{bytes}", "BYTEA", "{json}", "JSONB", "{unlogged}", "UNLOGGED",
+			"{xid}", "(pg_current_xact_id()::text)::bigint",
+			"{now}", "(extract(epoch from clock_timestamp()) * 1000000)::bigint", "{sequence}", "CREATE SEQUENCE commit_seq;"),
 	}
 	sqliteDialect = dialect{ //nolint:gochecknoglobals // constant data
 		name:    "sqlite",
 		nextSeq: "UPDATE commit_seq SET n = n + 1 RETURNING n, CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 		stamp:   "SELECT n FROM commit_seq",
 		now:     "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
-		bind:    sqlx.QUESTION,
-		schema: strings.NewReplacer("{text}", "TEXT", "{bytes}", "BLOB", "{unlogged}", "", "{xid}", "0",
+		timeText: `(strftime('%Y-%m-%dt%H:%M:%S', {at} / 1000000, 'unixepoch')
+			|| rtrim(rtrim(printf('.%06d', {at} % 1000000), '0'), '.') || 'z')`,
+		reason: "json_extract(a.drift, '$.Reason')",
+		bind:   sqlx.QUESTION,
+		schema: strings.NewReplacer("{text}", "TEXT", "{bytes}", "BLOB", "{json}", "TEXT", "{unlogged}", "", "{xid}", "0",
+			"{now}", "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 			"{sequence}", "CREATE TABLE commit_seq (n BIGINT NOT NULL);\nINSERT INTO commit_seq (n) VALUES (1);"),
 	}
 )

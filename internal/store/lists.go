@@ -48,6 +48,13 @@ func (db *DB) Members(ctx context.Context, org string, l List) ([]roster.Member,
 
 // FindMembers finds members that are not deleted by id, userName, email, externalId or the IdP's id.
 func (db *DB) FindMembers(ctx context.Context, org, key string) ([]roster.Member, error) {
+	all, err := db.peopleBy(ctx, org, key)
+	return slices.DeleteFunc(all, deleted), err
+}
+
+func deleted(m roster.Member) bool { return m.Status == roster.Deleted }
+
+func (db *DB) peopleBy(ctx context.Context, org, key string) ([]roster.Member, error) {
 	var rows []memberRow
 	fold := roster.Fold(key)
 	query := `SELECT ` + memberColumns + ` FROM (
@@ -56,7 +63,7 @@ func (db *DB) FindMembers(ctx context.Context, org, key string) ([]roster.Member
 		UNION ALL SELECT id FROM members WHERE org_id = ? AND email_key = ?
 		UNION ALL SELECT id FROM members WHERE org_id = ? AND external_id = ?
 		UNION ALL SELECT target_id FROM links WHERE org_id = ? AND type = 'member' AND object_id = ?) k
-		CROSS JOIN members m WHERE m.org_id = ? AND m.id = k.id AND m.status <> 'deleted' ORDER BY m.id`
+		CROSS JOIN members m WHERE m.org_id = ? AND m.id = k.id ORDER BY m.id`
 	if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, key, org, fold, org, fold, org, key, org, key, org); err != nil {
 		return nil, fmt.Errorf("find member %q: %w", key, err)
 	}

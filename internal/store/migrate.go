@@ -51,7 +51,7 @@ func (db *DB) migrate(ctx context.Context) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
-	return nil
+	return db.makeSearchable(ctx)
 }
 
 // quiet keeps goose from printing: what it does is told by its error.

@@ -168,69 +168,26 @@ func (v View) seen(alias string) (string, []any) {
 		AND l.connection_id = ? AND l.type = 'member' AND l.target_id = ` + alias + `.id))`, []any{v.Connection, v.Connection}
 }
 
-func (v View) teams() (string, []any) {
-	where := `t.org_id = ? AND t.source = 'scim' AND t.status = 'active'`
+func (v View) teams() (string, []any) { return v.teamsAs("t") }
+
+// teamsAs is the condition that the view sees a team, for an alias of the table.
+func (v View) teamsAs(alias string) (string, []any) {
+	where := alias + `.org_id = ? AND ` + alias + `.source = 'scim' AND ` + alias + `.status = 'active'`
 	args := []any{v.Org}
 	if v.Connection != "" {
-		where += ` AND (t.connection_id IN ('', ?) OR EXISTS (SELECT 1 FROM links l WHERE l.org_id = t.org_id
-			AND l.connection_id = ? AND l.type = 'team' AND l.target_id = t.id))`
+		where += ` AND (` + alias + `.connection_id IN ('', ?) OR EXISTS (SELECT 1 FROM links l WHERE l.org_id = ` + alias + `.org_id
+			AND l.connection_id = ? AND l.type = 'team' AND l.target_id = ` + alias + `.id))`
 		args = append(args, v.Connection, v.Connection)
 	}
 	return where, args
 }
 
-// ScimMembers returns one page of the members that a token sees, in order of their ids, and how many there are in all.
-func (db *DB) ScimMembers(ctx context.Context, v View, f *roster.Filter, offset, limit int) ([]roster.Member, int, error) {
-	where, args := v.members()
-	if f != nil {
-		sql, more := condition(v, f, "m")
-		where, args = where+" AND "+sql, append(args, more...)
-	}
-	var rows []memberRow
-	if limit > 0 {
-		query := `SELECT ` + memberColumns + ` FROM members m WHERE ` + where + ` ORDER BY m.id LIMIT ? OFFSET ?`
-		if err := db.read.SelectContext(ctx, &rows, db.bind(query), append(append([]any{}, args...), limit, offset)...); err != nil {
-			return nil, 0, fmt.Errorf("list members: %w", err)
-		}
-	}
-	total := offset + len(rows)
-	if len(rows) == limit || (len(rows) == 0 && offset > 0) {
-		if err := db.read.GetContext(ctx, &total, db.bind(`SELECT COUNT(*) FROM members m WHERE `+where), args...); err != nil {
-			return nil, 0, fmt.Errorf("count members: %w", err)
-		}
-	}
-	out, err := membersOf(rows)
-	return out, total, err
-}
-
-// ScimTeams is ScimMembers for teams.
-func (db *DB) ScimTeams(ctx context.Context, v View, f *roster.Filter, offset, limit int) ([]roster.Team, int, error) {
-	where, args := v.teams()
-	if f != nil {
-		sql, more := condition(v, f, "t")
-		where, args = where+" AND "+sql, append(args, more...)
-	}
-	var rows []teamRow
-	if limit > 0 {
-		query := `SELECT ` + teamColumns + ` FROM teams t WHERE ` + where + ` ORDER BY t.id LIMIT ? OFFSET ?`
-		if err := db.read.SelectContext(ctx, &rows, db.bind(query), append(append([]any{}, args...), limit, offset)...); err != nil {
-			return nil, 0, fmt.Errorf("list teams: %w", err)
-		}
-	}
-	total := offset + len(rows)
-	if len(rows) == limit || (len(rows) == 0 && offset > 0) {
-		if err := db.read.GetContext(ctx, &total, db.bind(`SELECT COUNT(*) FROM teams t WHERE `+where), args...); err != nil {
-			return nil, 0, fmt.Errorf("count teams: %w", err)
-		}
-	}
-	return teamsOf(rows), total, nil
-}
-
 // Ref names a team or member beside its id.
 type Ref struct {
-	Of   string `db:"of_id"`
-	ID   string `db:"id"`
-	Name string `db:"name"`
+	Of    string `db:"of_id"`
+	ID    string `db:"id"`
+	Name  string `db:"name"`
+	Group bool   `db:"-"` // in a list of members: it is a group
 }
 
 // TeamsOf returns the active teams in which members count, for members that are pending or active.

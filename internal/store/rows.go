@@ -74,10 +74,14 @@ type teamRow struct {
 	PushedAt     int64  `db:"pushed_at"`
 	CreatedAt    int64  `db:"created_at"`
 	UpdatedAt    int64  `db:"updated_at"`
+	Listings     int64  `db:"listings"`
+	ListedSeq    int64  `db:"listed_seq"`
+	Pending      int64  `db:"pending"`
+	Nested       int64  `db:"nested"`
 }
 
 const teamColumns = `t.org_id, t.id, t.display_name, t.external_id, t.status, t.source, t.connection_id, t.external_id_by,
-	t.version, t.seq, t.pushed_seq, t.pushed_at, t.created_at, t.updated_at`
+	t.version, t.seq, t.pushed_seq, t.pushed_at, t.created_at, t.updated_at, t.listings, t.listed_seq, t.pending, t.nested`
 
 func (r *teamRow) team() roster.Team {
 	return roster.Team{
@@ -85,6 +89,7 @@ func (r *teamRow) team() roster.Team {
 		Source: roster.Source(r.Source), Connection: r.ConnectionID, ExternalIDBy: roster.Writer(r.ExternalIDBy),
 		Version: r.Version, Seq: r.Seq, PushedSeq: r.PushedSeq, PushedAt: fromMicros(r.PushedAt),
 		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
+		Listings: r.Listings, ListedSeq: r.ListedSeq, Pending: r.Pending, Nested: r.Nested,
 	}
 }
 
@@ -212,18 +217,22 @@ type tokenRow struct {
 	ExpiresAt      int64  `db:"expires_at"`
 	LastUsedAt     int64  `db:"last_used_at"`
 	CreatedAt      int64  `db:"created_at"`
+	Sources        string `db:"sources"`
+	Rate           int    `db:"rate"`
+	Warned         int    `db:"warned"`
 	ConnectionName string `db:"connection_name"`
 }
 
 //nolint:gosec // columns, no secret
 const tokenSelect = `SELECT t.org_id, t.id, t.name, t.connection_id, t.hash, t.disabled, t.expires_at, t.last_used_at,
-	t.created_at, COALESCE(c.name, '') AS connection_name
+	t.created_at, t.sources, t.rate, t.warned, COALESCE(c.name, '') AS connection_name
 	FROM tokens t LEFT JOIN connections c ON c.org_id = t.org_id AND c.id = t.connection_id `
 
 func (r *tokenRow) token() roster.Token {
 	return roster.Token{
 		ID: r.ID, Org: r.OrgID, Name: r.Name, Connection: r.ConnectionID, ConnectionName: r.ConnectionName, Hash: r.Hash,
 		Disabled: r.Disabled, ExpiresAt: fromMicros(r.ExpiresAt), LastUsedAt: fromMicros(r.LastUsedAt), CreatedAt: fromMicros(r.CreatedAt),
+		Sources: sourcesOf(r.Sources), Rate: r.Rate, Warned: r.Warned,
 	}
 }
 

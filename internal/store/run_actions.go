@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/rosterd/rosterd/internal/roster"
 )
@@ -55,24 +56,34 @@ func (db *DB) AddActions(ctx context.Context, r *roster.Run, actions []roster.Ru
 	}
 	rows := make([][]any, 0, len(actions))
 	for i := range actions {
-		a := &actions[i]
-		doc, err := json.Marshal(a.Drift)
+		row, err := actionValues(r.ID, &actions[i], time.Time{}, false)
 		if err != nil {
-			return fmt.Errorf("encode an action: %w", err)
+			return err
 		}
-		rows = append(rows, []any{
-			r.ID, a.N, a.Phase, string(a.Drift.Kind), string(a.Drift.Action), string(a.Drift.Guard()), string(a.Drift.Subject.Type),
-			a.Drift.Subject.ID, a.Drift.Subject.ObjectID, a.Drift.TeamObject, a.Drift.MemberObject, string(doc), string(a.State), a.Note, 0, false,
-		})
+		rows = append(rows, row)
 	}
 	return db.InTx(ctx, func(rtx roster.Tx) error {
 		t, _ := rtx.(*tx)
 		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
 			return err
 		}
-		return t.upsert(ctx, table{name: "run_actions", columns: `run_id, n, phase, kind, action, guard, type, target_id, object_id,
-			team_object, member_object, drift, state, note, applied_at, approved`, key: "run_id, n"}, rows)
+		return t.upsert(ctx, table{name: "run_actions", columns: actionColumns, key: "run_id, n"}, rows)
 	})
+}
+
+const actionColumns = `run_id, n, phase, kind, action, guard, type, target_id, object_id, team_object, member_object, drift, state,
+	note, applied_at, approved`
+
+func actionValues(run string, a *roster.RunAction, applied time.Time, approved bool) ([]any, error) {
+	doc, err := json.Marshal(a.Drift)
+	if err != nil {
+		return nil, fmt.Errorf("encode an action: %w", err)
+	}
+	return []any{
+		run, a.N, a.Phase, string(a.Drift.Kind), string(a.Drift.Action), string(a.Drift.Guard()), string(a.Drift.Subject.Type),
+		a.Drift.Subject.ID, a.Drift.Subject.ObjectID, a.Drift.TeamObject, a.Drift.MemberObject, string(doc), string(a.State), a.Note,
+		toMicros(applied), approved,
+	}, nil
 }
 
 // ActionPos is a place in the order of a run's actions.

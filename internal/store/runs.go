@@ -152,10 +152,9 @@ func (db *DB) ReleaseLease(ctx context.Context, r *roster.Run) error {
 	return nil
 }
 
-// FinishRun writes a run's end, if its lease still holds. pin, when not empty, is the target that the run saw: it is
-// pinned at the first run; settled says that the run read every list whole and was applied or approved. While another
-// run's plan is held that settles nothing: what that run holds was left alone.
-func (db *DB) FinishRun(ctx context.Context, r *roster.Run, pin string, settled bool) error {
+// FinishRun writes a run's end, if its lease still holds. While another run's plan is held, one that settles the connection
+// does not: what that run holds was left alone.
+func (db *DB) FinishRun(ctx context.Context, r *roster.Run, e Ending) error {
 	return db.InTx(ctx, func(rtx roster.Tx) error {
 		t, _ := rtx.(*tx)
 		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
@@ -165,9 +164,10 @@ func (db *DB) FinishRun(ctx context.Context, r *roster.Run, pin string, settled 
 		if err := t.Write(ctx, r.Org, &roster.Rows{Runs: []roster.Run{*r}}); err != nil {
 			return err
 		}
-		err := t.exec(ctx, "pin the target", `UPDATE connections SET pinned = ? WHERE org_id = ? AND id = ? AND pinned = '' AND CAST(? AS TEXT) <> ''`,
-			pin, r.Org, r.Connection, pin)
-		if err != nil || !settled {
+		if err := t.keepCounts(ctx, r, e.Counts); err != nil {
+			return err
+		}
+		if err := t.endDelta(ctx, r, &e); err != nil || !e.Settled {
 			return err
 		}
 		return t.exec(ctx, "settle the connection", `UPDATE connections SET settled = TRUE WHERE org_id = ? AND id = ?
@@ -192,7 +192,11 @@ func (db *DB) PinTarget(ctx context.Context, r *roster.Run, target string) error
 func (db *DB) ExpireHeld(ctx context.Context, before time.Time) error {
 	return db.InTx(ctx, func(rtx roster.Tx) error {
 		t, _ := rtx.(*tx)
-		err := t.exec(ctx, "expire held plans", `UPDATE run_actions SET state = 'skipped', note = 'not approved within 7 days'
+		err := t.park(ctx, `a.state IN ('held', 'approved') AND r.state = 'held' AND r.finished_at < ?`, toMicros(before))
+		if err != nil {
+			return err
+		}
+		err = t.exec(ctx, "expire held plans", `UPDATE run_actions SET state = 'skipped', note = 'not approved within 7 days'
 			WHERE state IN ('held', 'approved') AND run_id IN (SELECT id FROM runs WHERE state = 'held' AND finished_at < ?)`, toMicros(before))
 		if err != nil {
 			return err
@@ -251,20 +255,14 @@ func (db *DB) LastCounts(ctx context.Context, org, connection string) (map[[2]st
 	return out, nil
 }
 
-// KeepCounts remembers how many objects each list had.
-func (db *DB) KeepCounts(ctx context.Context, r *roster.Run, counts map[[2]string]int) error {
+// keepCounts remembers how many objects each list had.
+func (t *tx) keepCounts(ctx context.Context, r *roster.Run, counts map[[2]string]int) error {
 	rows := make([][]any, 0, len(counts))
 	for k, n := range counts {
 		rows = append(rows, []any{r.Org, r.Connection, k[0], k[1], n})
 	}
-	return db.InTx(ctx, func(rtx roster.Tx) error {
-		t, _ := rtx.(*tx)
-		if err := t.CheckFence(ctx, r.Org, r.ID, r.Fence); err != nil {
-			return err
-		}
-		return t.upsert(ctx, table{name: "collection_counts", columns: "org_id, connection_id, kind, object_id, objects",
-			key: "org_id, connection_id, kind, object_id"}, rows)
-	})
+	return t.upsert(ctx, table{name: "collection_counts", columns: "org_id, connection_id, kind, object_id, objects",
+		key: "org_id, connection_id, kind, object_id"}, rows)
 }
 
 // Owned counts what a connection owns now: members that are pending or active, and memberships of such members.
@@ -303,11 +301,12 @@ func (db *DB) RemovedSince(ctx context.Context, org, connection string, since ti
 	return out, nil
 }
 
-// LatestRuns returns each connection's newest run that is not dry, by connection id, and whether one holds a plan.
+// LatestRuns returns each connection's newest run that is not dry, nor of one person, and has run, by connection id, and
+// whether one holds a plan.
 func (db *DB) LatestRuns(ctx context.Context, org string) (map[string]roster.Run, map[string]bool, error) {
 	var rows []runRow
 	query := runSelect + `WHERE r.org_id = ? AND (r.state = 'held' OR r.id IN (
-		SELECT MAX(id) FROM runs WHERE org_id = ? AND mode <> 'dry' AND state NOT IN ('queued', 'running') GROUP BY connection_id)) ORDER BY r.id`
+		SELECT MAX(id) FROM runs WHERE org_id = ? AND mode NOT IN ('dry', 'one') AND state NOT IN ('queued', 'running') AND started_at > 0 GROUP BY connection_id)) ORDER BY r.id`
 	if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, org); err != nil {
 		return nil, nil, fmt.Errorf("read the latest runs: %w", err)
 	}

@@ -23,11 +23,18 @@ type Stage struct {
 	file string
 }
 
+// The types of the rows of stage_scope, beside member and team: what is in scope by an assignment of its own.
+const (
+	scopeGranted = "granted" // a member of a group in scope, by what was read in this run
+	scopeList    = "list"    // a group whose members were read whole in this run
+	scopeOpen    = "open"    // no object: it says that nothing was lost since the stage was opened
+)
+
 // OpenStage makes an empty stage for a run.
 func (db *DB) OpenStage(ctx context.Context, run *roster.Run) (*Stage, error) {
 	s := &Stage{db: db, run: run, conn: db.write}
 	if db.dialect.name == postgres.name {
-		return s, s.clear(ctx)
+		return s, s.Clear(ctx)
 	}
 	s.file = filepath.Join(db.scratch, run.ID+".db")
 	_ = os.Remove(s.file)
@@ -51,7 +58,7 @@ func (db *DB) OpenStage(ctx context.Context, run *roster.Run) (*Stage, error) {
 	if _, err := conn.ExecContext(ctx, `ATTACH DATABASE ? AS live`, live); err != nil {
 		return nil, fmt.Errorf("attach the database to the staging file: %w", err)
 	}
-	return s, nil
+	return s, s.Clear(ctx)
 }
 
 // Close drops the stage.
@@ -66,23 +73,56 @@ func (s *Stage) Close(ctx context.Context) error {
 	return err
 }
 
+// Clear empties the stage, to be filled anew.
+func (s *Stage) Clear(ctx context.Context) error {
+	if err := s.clear(ctx); err != nil {
+		return err
+	}
+	return s.PutScope(ctx, scopeOpen, []string{""})
+}
+
+// clear deletes what was staged under this lease or an earlier one: whoever holds a later one has the rows for their own.
 func (s *Stage) clear(ctx context.Context) error {
 	for _, t := range []string{"stage_users", "stage_groups", "stage_members", "stage_links", "stage_scope"} {
-		if _, err := s.conn.ExecContext(ctx, s.db.bind(`DELETE FROM `+t+` WHERE run_id = ?`), s.run.ID); err != nil {
+		query := `DELETE FROM ` + t + ` WHERE run_id = ? AND EXISTS (SELECT 1 FROM runs WHERE id = ? AND fence = ?)`
+		if _, err := s.conn.ExecContext(ctx, s.db.bind(query), s.run.ID, s.run.ID, s.run.Fence); err != nil {
 			return fmt.Errorf("clear the stage: %w", err)
 		}
 	}
 	return nil
 }
 
-// put writes a page in one transaction that, on PostgreSQL, checks the run's fence.
+// Intact returns an error if what was staged is lost: PostgreSQL empties an unlogged table when it starts after a crash,
+// and an empty list says that everybody left.
+func (s *Stage) Intact(ctx context.Context) error {
+	var n int
+	query := `SELECT COUNT(*) FROM stage_scope WHERE run_id = ? AND type = ?`
+	if err := s.conn.GetContext(ctx, &n, s.db.bind(query), s.run.ID, scopeOpen); err != nil {
+		return fmt.Errorf("look whether the stage is there: %w", err)
+	}
+	if n == 0 {
+		return roster.Errorf(roster.Unavailable, "what was read of the identity provider is lost, as the database started anew: "+
+			"nothing more is done, and the next run reads it again")
+	}
+	return nil
+}
+
+// delta reports whether the stage holds only what has changed.
+func (s *Stage) delta() bool { return s.run.Mode == roster.ModeDelta }
+
+// put writes a page.
 func (s *Stage) put(ctx context.Context, tb table, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil
 	}
+	return s.change(ctx, func(t *tx) error { return t.upsert(ctx, tb, rows) })
+}
+
+// change writes in one transaction that, on PostgreSQL, checks the run's fence.
+func (s *Stage) change(ctx context.Context, write func(*tx) error) error {
 	stx, err := s.conn.BeginTxx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin a staging page: %w", err)
+		return fmt.Errorf("begin a change of the stage: %w", err)
 	}
 	defer func() { _ = stx.Rollback() }()
 	t := &tx{querier: stx, db: s.db}
@@ -91,11 +131,11 @@ func (s *Stage) put(ctx context.Context, tb table, rows [][]any) error {
 			return err
 		}
 	}
-	if err := t.upsert(ctx, tb, rows); err != nil {
+	if err := write(t); err != nil {
 		return err
 	}
 	if err := stx.Commit(); err != nil {
-		return fmt.Errorf("commit a staging page: %w", err)
+		return fmt.Errorf("commit a change of the stage: %w", err)
 	}
 	return nil
 }
@@ -112,7 +152,8 @@ func (s *Stage) PutMembers(ctx context.Context, page []roster.WantedMember) erro
 		}
 		row := []any{
 			s.run.ID, w.ObjectID, w.UserName(), roster.Fold(w.UserName()), roster.Fold(w.Values[roster.AttrWorkEmail]),
-			w.Values[roster.AttrExternalID], w.Enabled, w.Scope, string(doc), roster.Fingerprint(w.Values), w.Stamp,
+			w.Values[roster.AttrExternalID], w.Enabled, w.Scope, string(doc), roster.Fingerprint(w.Values), w.Stamp, w.Keep, w.Gone,
+			w.MemberID,
 		}
 		if j, ok := at[w.ObjectID]; ok {
 			rows[j] = row
@@ -122,7 +163,7 @@ func (s *Stage) PutMembers(ctx context.Context, page []roster.WantedMember) erro
 		rows = append(rows, row)
 	}
 	return s.put(ctx, table{name: "stage_users", columns: `run_id, object_id, user_name, user_name_key, email_key, external_id, enabled,
-		scope, mapped, fingerprint, stamp`, key: "run_id, object_id"}, rows)
+		scope, mapped, fingerprint, stamp, keep, gone, member_id`, key: "run_id, object_id"}, rows)
 }
 
 // PutTeams lands groups.
@@ -143,17 +184,17 @@ func (s *Stage) PutTeams(ctx context.Context, page []roster.WantedTeam) error {
 		key: "run_id, object_id"}, rows)
 }
 
-// PutMemberships lands a page of one group's members.
-func (s *Stage) PutMemberships(ctx context.Context, group string, stamp int64, page []string) error {
+// PutMemberships lands a page of one group's members, or of those who left it. The last word counts.
+func (s *Stage) PutMemberships(ctx context.Context, group string, stamp int64, page []string, left bool) error {
 	seen := map[string]bool{}
 	var rows [][]any
 	for _, id := range page {
 		if !seen[id] {
 			seen[id] = true
-			rows = append(rows, []any{s.run.ID, group, id, stamp})
+			rows = append(rows, []any{s.run.ID, group, id, stamp, left})
 		}
 	}
-	return s.put(ctx, table{name: "stage_members", columns: "run_id, group_id, object_id, stamp", key: "run_id, group_id, object_id"}, rows)
+	return s.put(ctx, table{name: "stage_members", columns: "run_id, group_id, object_id, stamp, gone", key: "run_id, group_id, object_id"}, rows)
 }
 
 // PutLinks notes the links that the plan makes or moves; from here on the stage's questions see them.
@@ -202,7 +243,7 @@ func (s *Stage) Analyze(ctx context.Context) error {
 	if s.db.dialect.name != postgres.name {
 		return nil
 	}
-	query := `ANALYZE stage_users, stage_groups, stage_members, stage_links, members, teams, memberships, links`
+	query := `ANALYZE stage_users, stage_groups, stage_members, stage_links, stage_scope, members, teams, memberships, links`
 	if _, err := s.conn.ExecContext(ctx, query); err != nil {
 		return fmt.Errorf("analyze the stage: %w", err)
 	}

@@ -15,10 +15,15 @@ type stagedUser struct {
 	Scope    string `db:"scope"`
 	Mapped   string `db:"mapped"`
 	Stamp    int64  `db:"stamp"`
+	Keep     bool   `db:"keep"`
+	Gone     string `db:"gone"`
+	MemberID string `db:"member_id"`
 }
 
 func (u *stagedUser) wanted() (*roster.WantedMember, error) {
-	w := &roster.WantedMember{ObjectID: u.ObjectID, Enabled: u.Enabled, Scope: u.Scope, Stamp: u.Stamp}
+	w := &roster.WantedMember{
+		ObjectID: u.ObjectID, Enabled: u.Enabled, Keep: u.Keep, Gone: u.Gone, MemberID: u.MemberID, Scope: u.Scope, Stamp: u.Stamp,
+	}
 	if err := json.Unmarshal([]byte(u.Mapped), &w.Values); err != nil {
 		return nil, fmt.Errorf("read the staged person %s: %w", u.ObjectID, err)
 	}
@@ -26,16 +31,23 @@ func (u *stagedUser) wanted() (*roster.WantedMember, error) {
 }
 
 // Members returns a page of the people in the snapshot of whom there and here may differ, by object id after the one
-// given: without a link, with another status, with another fingerprint, or seen otherwise than last time.
+// given: without a link, with another status, with another fingerprint, or seen otherwise than last time. Of a delta
+// those are left out of whom it is not known whether they are in scope, and who left without being linked.
 func (s *Stage) Members(ctx context.Context, after string, limit int) ([]roster.MemberCandidate, error) {
 	var rows []stagedUser
-	query := `SELECT s.object_id, s.enabled, s.scope, s.mapped, s.stamp FROM stage_users s
+	known := ``
+	if s.delta() {
+		known = ` AND (s.scope <> '' OR s.gone <> '' OR (s.enabled = FALSE AND s.keep = FALSE)) AND (s.gone = '' OR m.id IS NOT NULL)`
+	}
+	query := `SELECT s.object_id, s.enabled, s.scope, s.mapped, s.stamp, s.keep, s.gone, s.member_id FROM stage_users s
 		LEFT JOIN links l ON l.org_id = ? AND l.connection_id = ? AND l.type = 'member' AND l.object_id = s.object_id
 		LEFT JOIN members m ON m.org_id = ? AND m.id = l.target_id
 		WHERE s.run_id = ? AND s.object_id > ? AND (
 			m.id IS NULL OR l.here IS NULL OR l.seen IS NULL OR s.fingerprint <> l.seen
 			OR (s.enabled = TRUE AND (m.status NOT IN ('pending', 'active') OR l.here <> s.fingerprint OR l.state <> 'on'))
-			OR (s.enabled = FALSE AND (m.status IN ('pending', 'active') OR l.state <> 'off')))
+			OR (s.enabled = FALSE AND s.keep = FALSE AND (m.status IN ('pending', 'active') OR l.state <> 'off'))
+			OR (s.keep = TRUE AND (m.status = 'deleted'
+				OR (m.status IN ('pending', 'active') AND (l.here <> s.fingerprint OR l.state <> 'on')))))` + known + `
 		ORDER BY s.object_id LIMIT ?`
 	if err := s.conn.SelectContext(ctx, &rows, s.db.bind(query), s.run.Org, s.run.Connection, s.run.Org, s.run.ID, after, limit); err != nil {
 		return nil, fmt.Errorf("read people who may differ: %w", err)
@@ -181,7 +193,7 @@ type matchRow struct {
 
 // fillMatches brings up, for each candidate that the snapshot speaks of, the stored members that share a key with it.
 func (s *Stage) fillMatches(ctx context.Context, cands []roster.MemberCandidate) error {
-	var names, emails, objects []string
+	var names, emails, objects, ids []string
 	for i := range cands {
 		c := &cands[i]
 		if c.There == nil {
@@ -198,12 +210,15 @@ func (s *Stage) fillMatches(ctx context.Context, cands []roster.MemberCandidate)
 		if e := roster.Fold(c.There.Values[roster.AttrWorkEmail]); e != "" {
 			emails = append(emails, e)
 		}
+		if c.There.MemberID != "" {
+			ids = append(ids, c.There.MemberID)
+		}
 	}
-	rows, err := s.matchRows(ctx, names, emails, objects)
+	rows, err := s.matchRows(ctx, names, emails, objects, ids)
 	if err != nil {
 		return err
 	}
-	byName, byEmail, byExternal := map[string][]int{}, map[string][]int{}, map[string][]int{}
+	by := matchIndex{id: map[string][]int{}, name: map[string][]int{}, email: map[string][]int{}, external: map[string][]int{}}
 	matches := make([]roster.Match, len(rows))
 	for i := range rows {
 		m, err := rows[i].member()
@@ -212,17 +227,21 @@ func (s *Stage) fillMatches(ctx context.Context, cands []roster.MemberCandidate)
 		}
 		matches[i] = roster.Match{Member: m, LinkedObject: rows[i].Linked, LinkedWants: rows[i].Wants,
 			LinkedSeen: rows[i].SeenName, LinkedUnseen: rows[i].Unseen}
-		byName[roster.Fold(m.UserName())] = append(byName[roster.Fold(m.UserName())], i)
-		byEmail[roster.Fold(m.Email())] = append(byEmail[roster.Fold(m.Email())], i)
-		byExternal[m.ExternalID()] = append(byExternal[m.ExternalID()], i)
+		by.id[m.ID] = []int{i}
+		by.name[roster.Fold(m.UserName())] = append(by.name[roster.Fold(m.UserName())], i)
+		by.email[roster.Fold(m.Email())] = append(by.email[roster.Fold(m.Email())], i)
+		by.external[m.ExternalID()] = append(by.external[m.ExternalID()], i)
 	}
 	for i := range cands {
 		if cands[i].There != nil {
-			cands[i].Matches = pickMatches(&cands[i], matches, byName, byEmail, byExternal)
+			cands[i].Matches = pickMatches(&cands[i], matches, &by)
 		}
 	}
 	return s.fillNamesakes(ctx, cands)
 }
+
+// matchIndex finds matches by what they share with a person.
+type matchIndex struct{ id, name, email, external map[string][]int }
 
 // FillMatches brings up, for a member without a link, the other members that share a key with the person whom a look-up
 // found.
@@ -236,7 +255,7 @@ func (s *Stage) FillMatches(ctx context.Context, c *roster.MemberCandidate) erro
 // fillNamesakes finds, for the members without a link that only an email brings up, whose userName they have.
 func (s *Stage) fillNamesakes(ctx context.Context, cands []roster.MemberCandidate) error {
 	byEmail := func(m *roster.Match) bool {
-		return m.ByEmail && !m.ByUserName && !m.ByExternalID && m.LinkedObject == ""
+		return m.ByEmail && !m.ByUserName && !m.ByExternalID && !m.ByID && m.LinkedObject == ""
 	}
 	var names []string
 	for i := range cands {
@@ -267,7 +286,7 @@ func (s *Stage) fillNamesakes(ctx context.Context, cands []roster.MemberCandidat
 	return nil
 }
 
-func pickMatches(c *roster.MemberCandidate, all []roster.Match, byName, byEmail, byExternal map[string][]int) []roster.Match {
+func pickMatches(c *roster.MemberCandidate, all []roster.Match, by *matchIndex) []roster.Match {
 	picked := map[int]*roster.Match{}
 	var order []int
 	pick := func(indexes []int, mark func(*roster.Match)) {
@@ -283,15 +302,16 @@ func pickMatches(c *roster.MemberCandidate, all []roster.Match, byName, byEmail,
 			mark(picked[i])
 		}
 	}
-	pick(byExternal[c.There.ObjectID], func(m *roster.Match) { m.ByExternalID = true })
+	pick(by.id[c.There.MemberID], func(m *roster.Match) { m.ByID = true })
+	pick(by.external[c.There.ObjectID], func(m *roster.Match) { m.ByExternalID = true })
 	if k := roster.Fold(c.There.UserName()); k != "" {
-		pick(byName[k], func(m *roster.Match) { m.ByUserName = true })
+		pick(by.name[k], func(m *roster.Match) { m.ByUserName = true })
 	}
 	if c.Here != nil && c.Here.Status == roster.Deleted { // a restore must see who has the name now
-		pick(byName[roster.Fold(c.Here.UserName())], func(*roster.Match) {})
+		pick(by.name[roster.Fold(c.Here.UserName())], func(*roster.Match) {})
 	}
 	if k := roster.Fold(c.There.Values[roster.AttrWorkEmail]); k != "" {
-		pick(byEmail[k], func(m *roster.Match) { m.ByEmail = true })
+		pick(by.email[k], func(m *roster.Match) { m.ByEmail = true })
 	}
 	out := make([]roster.Match, 0, len(order))
 	for _, i := range order {
@@ -300,10 +320,16 @@ func pickMatches(c *roster.MemberCandidate, all []roster.Match, byName, byEmail,
 	return out
 }
 
-func (s *Stage) matchRows(ctx context.Context, names, emails, objects []string) ([]matchRow, error) {
+// matchRows reads the members that are not deleted and have any of the keys. Whom their object wants to be called is asked
+// of those who are judged in this run, for a name that is not given up is no free one.
+func (s *Stage) matchRows(ctx context.Context, names, emails, objects, ids []string) ([]matchRow, error) {
 	var out []matchRow
 	seen := map[string]bool{}
-	n := max(len(names), len(emails), len(objects))
+	judged := `(s.enabled = TRUE OR (s.keep = TRUE AND m.status IN ('pending', 'active')))`
+	if s.delta() {
+		judged += ` AND s.scope <> ''`
+	}
+	n := max(len(names), len(emails), len(objects), len(ids))
 	for from := 0; from < n; from += chunkSize {
 		var parts []string
 		var args []any
@@ -316,12 +342,13 @@ func (s *Stage) matchRows(ctx context.Context, names, emails, objects []string) 
 		part(names, `user_name_key IN (?)`)
 		part(emails, `email_key IN (?)`)
 		part(objects, `external_id IN (?)`)
+		part(ids, `id IN (?)`)
 		query := `SELECT ` + memberColumns + `, COALESCE(l.object_id, '') AS linked, COALESCE(s.user_name, '') AS wants,
 				COALESCE(l.seen_user_name, '') AS seen_name, (l.seen IS NULL AND COALESCE(l.seen_user_name, '') = '') AS unseen
 			FROM (` + strings.Join(parts, " UNION ALL ") + `) k
 			CROSS JOIN members m
 			LEFT JOIN links l ON l.org_id = m.org_id AND l.connection_id = ? AND l.type = 'member' AND l.target_id = m.id
-			LEFT JOIN stage_users s ON s.run_id = ? AND s.object_id = l.object_id AND s.enabled = TRUE
+			LEFT JOIN stage_users s ON s.run_id = ? AND s.object_id = l.object_id AND ` + judged + `
 			WHERE m.org_id = ? AND m.id = k.id AND m.status <> 'deleted' ORDER BY m.id`
 		args = append(args, s.run.Connection, s.run.ID, s.run.Org)
 		var rows []matchRow

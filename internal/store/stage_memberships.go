@@ -65,7 +65,8 @@ func (r *membershipCandidateRow) candidate(org string, there bool) roster.Member
 // MissingMemberships returns a page of the memberships that the snapshot has and the store has not, by the object ids of
 // team and person. People who are out of scope are left out.
 func (s *Stage) MissingMemberships(ctx context.Context, afterTeam, afterMember string, limit int) ([]roster.MembershipCandidate, error) {
-	query := `SELECT sm.group_id AS team_object, sm.object_id AS member_object, sm.stamp, u.enabled, t.id AS team_id, m.id AS member_id,
+	query := `SELECT sm.group_id AS team_object, sm.object_id AS member_object, sm.stamp,
+			(u.enabled = TRUE OR u.keep = TRUE) AS enabled, t.id AS team_id, m.id AS member_id,
 			COALESCE(t.display_name, g.display_name) AS team_name, COALESCE(m.user_name, u.user_name) AS user_name, t.connection_id AS team_owner,
 			t.status AS team_status, m.status AS member_status,
 			(pm.target_id IS NOT NULL OR lm.target_id IS NOT NULL) AS linked, (pt.target_id IS NOT NULL) AS team_planned, ms.present, ms.version, ms.seq, ms.pushed_at
@@ -84,8 +85,12 @@ func (s *Stage) MissingMemberships(ctx context.Context, afterTeam, afterMember s
 }
 
 // ExtraMemberships returns a page of the memberships that the store has and the snapshot's list of that group has not,
-// by the object id of the team and our id of the member.
+// by the object id of the team and our id of the member. Of a delta only the lists count that it read whole.
 func (s *Stage) ExtraMemberships(ctx context.Context, afterTeam, afterMember string, limit int) ([]roster.MembershipCandidate, error) {
+	lists := ``
+	if s.delta() {
+		lists = ` AND EXISTS (SELECT 1 FROM stage_scope w WHERE w.run_id = g.run_id AND w.type = '` + scopeList + `' AND w.object_id = g.object_id)`
+	}
 	query := `SELECT g.object_id AS team_object, COALESCE(pm.object_id, lm.object_id, '') AS member_object, g.stamp,
 			COALESCE(u.enabled, FALSE) AS enabled, t.id AS team_id, m.id AS member_id, t.display_name AS team_name, m.user_name,
 			t.connection_id AS team_owner, t.status AS team_status, m.status AS member_status,
@@ -98,7 +103,7 @@ func (s *Stage) ExtraMemberships(ctx context.Context, afterTeam, afterMember str
 		LEFT JOIN stage_users u ON u.run_id = g.run_id AND u.object_id = COALESCE(pm.object_id, lm.object_id)
 		WHERE g.run_id = ? AND (g.object_id, ms.member_id) > (?, ?)
 		AND NOT EXISTS (SELECT 1 FROM stage_members sm WHERE sm.run_id = g.run_id AND sm.group_id = g.object_id
-			AND sm.object_id = COALESCE(pm.object_id, lm.object_id))
+			AND sm.object_id = COALESCE(pm.object_id, lm.object_id) AND sm.gone = FALSE)` + lists + `
 		ORDER BY g.object_id, ms.member_id LIMIT ?`
 	r := s.run
 	return s.memberships(ctx, false, query, r.ID, r.Org, r.Connection, r.Org, r.ID, r.Org, r.Connection, r.ID, afterTeam, afterMember, limit)
@@ -136,7 +141,7 @@ func (s *Stage) memberships(ctx context.Context, there bool, query string, args 
 	for i := range out {
 		out[i].HeldBy, out[i].TeamMembers = held[pairs[i]], sizes[out[i].TeamID]
 	}
-	return out, nil
+	return out, s.listed(ctx, out)
 }
 
 // MembershipKey is the object id by which a membership's action is kept: those of its ends.

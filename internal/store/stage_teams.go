@@ -18,11 +18,15 @@ type stagedGroup struct {
 // Teams returns a page of the groups in the snapshot of which there and here may differ, by object id.
 func (s *Stage) Teams(ctx context.Context, after string, limit int) ([]roster.TeamCandidate, error) {
 	var rows []stagedGroup
+	inScope := ``
+	if s.delta() {
+		inScope = ` AND EXISTS (SELECT 1 FROM stage_scope sc WHERE sc.run_id = s.run_id AND sc.type = 'team' AND sc.object_id = s.object_id)`
+	}
 	query := `SELECT s.object_id, s.display_name, s.external_id, s.stamp FROM stage_groups s
 		LEFT JOIN links l ON l.org_id = ? AND l.connection_id = ? AND l.type = 'team' AND l.object_id = s.object_id
 		LEFT JOIN teams t ON t.org_id = ? AND t.id = l.target_id
 		WHERE s.run_id = ? AND s.object_id > ? AND (t.id IS NULL OR t.status <> 'active' OR l.here IS NULL OR l.seen IS NULL
-			OR l.here <> s.fingerprint OR l.seen <> s.fingerprint OR l.state <> 'on')
+			OR l.here <> s.fingerprint OR l.seen <> s.fingerprint OR l.state <> 'on')` + inScope + `
 		ORDER BY s.object_id LIMIT ?`
 	if err := s.conn.SelectContext(ctx, &rows, s.db.bind(query), s.run.Org, s.run.Connection, s.run.Org, s.run.ID, after, limit); err != nil {
 		return nil, fmt.Errorf("read groups that may differ: %w", err)
@@ -38,9 +42,13 @@ func (s *Stage) Teams(ctx context.Context, after string, limit int) ([]roster.Te
 // SilentTeams returns a page of linked, active teams of which the snapshot says nothing, by object id.
 func (s *Stage) SilentTeams(ctx context.Context, after string, limit int) ([]roster.TeamCandidate, error) {
 	var ids []string
+	list := `stage_groups s WHERE`
+	if s.delta() {
+		list = `stage_scope s WHERE s.type = 'team' AND`
+	}
 	query := `SELECT l.object_id FROM links l JOIN teams t ON t.org_id = l.org_id AND t.id = l.target_id
 		WHERE l.org_id = ? AND l.connection_id = ? AND l.type = 'team' AND l.object_id > ? AND t.status = 'active'
-		AND NOT EXISTS (SELECT 1 FROM stage_groups s WHERE s.run_id = ? AND s.object_id = l.object_id)
+		AND NOT EXISTS (SELECT 1 FROM ` + list + ` s.run_id = ? AND s.object_id = l.object_id)
 		ORDER BY l.object_id LIMIT ?`
 	if err := s.conn.SelectContext(ctx, &ids, s.db.bind(query), s.run.Org, s.run.Connection, after, s.run.ID, limit); err != nil {
 		return nil, fmt.Errorf("read groups the IdP is silent of: %w", err)

@@ -18,6 +18,8 @@ type tx struct {
 	db  *DB
 	now time.Time
 	seq int64
+
+	waiting []joined // what a Write has to write at its end
 }
 
 var _ roster.Tx = (*tx)(nil)
@@ -155,10 +157,14 @@ func (t *tx) Members(ctx context.Context, org string, sel roster.MemberSelect) (
 
 func (t *tx) Teams(ctx context.Context, org string, sel roster.TeamSelect) ([]roster.Team, error) {
 	var out []roster.Team
+	lock := t.db.dialect.lock
+	if sel.Unlocked {
+		lock = ""
+	}
 	read := func(ids []string, where string) error {
 		for _, chunk := range chunks(ids) {
 			var rows []teamRow
-			query := `SELECT ` + teamColumns + ` FROM teams t WHERE t.org_id = ? AND ` + where + ` ORDER BY t.id` + t.db.dialect.lock
+			query := `SELECT ` + teamColumns + ` FROM teams t WHERE t.org_id = ? AND ` + where + ` ORDER BY t.id` + lock
 			if err := t.db.selectIn(ctx, t.querier, &rows, query, org, chunk); err != nil {
 				return fmt.Errorf("read teams: %w", err)
 			}
@@ -261,6 +267,11 @@ func (t *tx) Run(ctx context.Context, org, id string) (roster.Run, error) {
 }
 
 func (t *tx) MoveActions(ctx context.Context, run string, from, to roster.ActionState, kinds []roster.Kind) (int, error) {
+	if to == roster.ActionSkipped { // nobody applies them any more: the next run judges their objects anew
+		if err := t.park(ctx, `a.run_id = ? AND a.state = ?`, run, string(from)); err != nil {
+			return 0, err
+		}
+	}
 	query, args := `UPDATE run_actions SET state = ?, approved = ? WHERE run_id = ? AND state = ?`,
 		[]any{string(to), to == roster.ActionApproved, run, string(from)}
 	if len(kinds) > 0 {
@@ -317,7 +328,10 @@ func (t *tx) Release(ctx context.Context, org, connection string) error {
 		`UPDATE members SET connection_id = '' WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE teams SET connection_id = '' WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE tokens SET connection_id = '' WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE pending_references SET connection_id = '' WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM links WHERE org_id = ? AND connection_id = ?`,
+		`DELETE FROM cursors WHERE org_id = ? AND connection_id = ?`,
+		`DELETE FROM parked WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM collection_counts WHERE org_id = ? AND connection_id = ?`,
 	} {
 		if err := t.exec(ctx, "release the connection", query, org, connection); err != nil {
@@ -328,12 +342,20 @@ func (t *tx) Release(ctx context.Context, org, connection string) error {
 }
 
 func (t *tx) Rename(ctx context.Context, org, from, to string) error {
+	for _, table := range []string{"collection_counts", "cursors", "parked"} { // what runs left that found nothing to own
+		if err := t.exec(ctx, "rename the connection", `DELETE FROM `+table+` WHERE org_id = ? AND connection_id = ?`, org, to); err != nil {
+			return err
+		}
+	}
 	for _, query := range []string{
 		`UPDATE members SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE teams SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE tokens SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE links SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE pending_references SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE collection_counts SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE cursors SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE parked SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE runs SET connection_id = ? WHERE org_id = ? AND connection_id = ? AND state NOT IN ('queued', 'running')`,
 	} {
 		if err := t.exec(ctx, "rename the connection", query, to, org, from); err != nil {

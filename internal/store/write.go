@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/rosterd/rosterd/internal/roster"
 )
@@ -24,27 +23,40 @@ func (t *tx) upsert(ctx context.Context, tb table, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	columns := strings.FieldsFunc(tb.columns, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' })
-	one := "(" + strings.TrimSuffix(strings.Repeat("?,", len(columns)), ",") + ")"
+	columns := tb.names()
 	per := max(1, 20000/len(columns))
 	for len(rows) > 0 {
 		n := min(per, len(rows))
-		var q strings.Builder
-		q.WriteString("INSERT INTO " + tb.name + " (" + strings.Join(columns, ", ") + ") VALUES ")
-		q.WriteString(strings.TrimSuffix(strings.Repeat(one+",", n), ","))
-		if tb.key != "" {
-			q.WriteString(" ON CONFLICT (" + tb.key + ") " + tb.where + " DO UPDATE SET " + updates(columns, tb))
-		}
 		args := make([]any, 0, n*len(columns))
 		for _, r := range rows[:n] {
 			args = append(args, r...)
 		}
-		if _, err := t.ExecContext(ctx, t.db.bind(q.String()), args...); err != nil {
+		if _, err := t.ExecContext(ctx, t.db.bind(tb.statement(columns, n)), args...); err != nil {
 			return fmt.Errorf("write %s: %w", tb.name, err)
 		}
 		rows = rows[n:]
 	}
 	return nil
+}
+
+func (tb *table) names() []string {
+	return strings.FieldsFunc(tb.columns, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' })
+}
+
+// statement writes so many rows.
+func (tb *table) statement(columns []string, rows int) string {
+	one := "(" + strings.TrimSuffix(strings.Repeat("?,", len(columns)), ",") + ")"
+	var q strings.Builder
+	q.WriteString("INSERT INTO " + tb.name + " (" + strings.Join(columns, ", ") + ") VALUES ")
+	q.WriteString(strings.TrimSuffix(strings.Repeat(one+",", rows), ","))
+	if tb.key != "" {
+		set := "DO NOTHING"
+		if u := updates(columns, *tb); u != "" {
+			set = "DO UPDATE SET " + u
+		}
+		q.WriteString(" ON CONFLICT (" + tb.key + ") " + tb.where + " " + set)
+	}
+	return q.String()
 }
 
 func updates(columns []string, tb table) string {
@@ -64,15 +76,15 @@ func updates(columns []string, tb table) string {
 // Write writes everything that one batch changed. Unique keys are released for the whole batch before new ones are set.
 func (t *tx) Write(ctx context.Context, org string, rows *roster.Rows) error {
 	steps := []func(context.Context, string, *roster.Rows) error{
-		t.writeOrganisations, t.releaseKeys, t.writeMembers, t.writeTeams, t.writeMemberships, t.writeLinks,
-		t.writeTokens, t.writeConnections, t.writeRuns, t.writeEvents, t.writeRequests,
+		t.writeOrganisations, t.releaseKeys, t.writeMembers, t.writeTeams, t.writeMemberships, t.writeReferences, t.writeLinks,
+		t.writeTokens, t.writeConnections, t.writeRuns, t.writeFinished, t.writeSchedules, t.writeEvents, t.writeRequests,
 	}
 	for _, step := range steps {
 		if err := step(ctx, org, rows); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.sendJoined(ctx)
 }
 
 func (t *tx) writeOrganisations(ctx context.Context, _ string, rows *roster.Rows) error {
@@ -121,17 +133,24 @@ func (t *tx) writeMembers(ctx context.Context, org string, rows *roster.Rows) er
 		if err != nil {
 			return fmt.Errorf("encode the attributes of member %s: %w", m.ID, err)
 		}
+		search, err := m.Attributes.SearchDocument()
+		if err != nil {
+			return fmt.Errorf("member %s: %w", m.ID, err)
+		}
 		display, email := m.DisplayName(), m.Email()
+		emailKey, email2Key, moreEmails := m.Attributes.EmailKeys()
 		out = append(out, []any{
 			org, m.ID, m.UserName(), roster.Fold(m.UserName()), m.ExternalID(), display, roster.Fold(display),
-			roster.Fold(m.Attributes.Get(roster.AttrGivenName)), roster.Fold(m.Attributes.Get(roster.AttrFamilyName)), email, roster.Fold(email), string(doc),
+			roster.Fold(m.Attributes.Get(roster.AttrGivenName)), roster.Fold(m.Attributes.Get(roster.AttrFamilyName)), email, emailKey, string(doc),
 			string(m.Status), string(m.Prior), string(m.OffBy), string(m.Source), string(m.Role), m.Connection, string(m.UserNameBy),
 			string(m.ExternalIDBy), m.Version, m.Seq, m.PushedSeq, toMicros(m.PushedAt), toMicros(m.CreatedAt), toMicros(m.UpdatedAt),
+			string(search), email2Key, moreEmails,
 		})
 	}
-	err := t.upsert(ctx, table{name: "members", columns: `org_id, id, user_name, user_name_key, external_id, display_name, display_key,
+	err := t.upsertJoined(ctx, table{name: "members", columns: `org_id, id, user_name, user_name_key, external_id, display_name, display_key,
 		given_key, family_key, email, email_key, attributes, status, prior_status, off_by, source, role, connection_id, user_name_by,
-		external_id_by, version, seq, pushed_seq, pushed_at, created_at, updated_at`, key: "org_id, id", keep: "created_at"}, out)
+		external_id_by, version, seq, pushed_seq, pushed_at, created_at, updated_at, search, email2_key, more_emails`,
+		key: "org_id, id", keep: "created_at"}, out)
 	if err != nil {
 		return err
 	}
@@ -156,18 +175,19 @@ func (t *tx) writeTeams(ctx context.Context, org string, rows *roster.Rows) erro
 		out = append(out, []any{
 			org, m.ID, m.DisplayName, roster.Fold(m.DisplayName), m.ExternalID, string(m.Status), string(m.Source), m.Connection,
 			string(m.ExternalIDBy), m.Version, m.Seq, m.PushedSeq, toMicros(m.PushedAt), toMicros(m.CreatedAt), toMicros(m.UpdatedAt),
+			m.Listings, m.ListedSeq, m.Pending, m.Nested,
 		})
 	}
-	return t.upsert(ctx, table{name: "teams", columns: `org_id, id, display_name, display_key, external_id, status, source, connection_id,
-		external_id_by, version, seq, pushed_seq, pushed_at, created_at, updated_at`, key: "org_id, id", keep: "created_at"}, out)
+	return t.upsertJoined(ctx, table{name: "teams", columns: `org_id, id, display_name, display_key, external_id, status, source, connection_id,
+		external_id_by, version, seq, pushed_seq, pushed_at, created_at, updated_at, listings, listed_seq, pending, nested`, key: "org_id, id", keep: "created_at"}, out)
 }
 
 func (t *tx) writeMemberships(ctx context.Context, org string, rows *roster.Rows) error {
 	var out [][]any
 	for _, m := range rows.Memberships {
-		out = append(out, []any{org, m.TeamID, m.MemberID, m.Present, m.Version, m.Seq, toMicros(m.PushedAt)})
+		out = append(out, []any{org, m.TeamID, m.MemberID, m.Present, m.Version, m.Seq, toMicros(m.PushedAt), toMicros(t.now)})
 	}
-	return t.upsert(ctx, table{name: "memberships", columns: "org_id, team_id, member_id, present, version, seq, pushed_at",
+	return t.upsertJoined(ctx, table{name: "memberships", columns: "org_id, team_id, member_id, present, version, seq, pushed_at, written_at",
 		key: "org_id, team_id, member_id"}, out)
 }
 
@@ -193,10 +213,13 @@ func (t *tx) writeLinks(ctx context.Context, org string, rows *roster.Rows) erro
 func (t *tx) writeTokens(ctx context.Context, org string, rows *roster.Rows) error {
 	var out, keys [][]any
 	for _, k := range rows.Tokens {
-		out = append(out, []any{org, k.ID, k.Name, k.Connection, k.Hash, k.Disabled, toMicros(k.ExpiresAt), toMicros(k.LastUsedAt), toMicros(k.CreatedAt)})
+		out = append(out, []any{
+			org, k.ID, k.Name, k.Connection, k.Hash, k.Disabled, toMicros(k.ExpiresAt), toMicros(k.LastUsedAt), toMicros(k.CreatedAt),
+			sourcesText(k.Sources), k.Rate, k.Warned,
+		})
 	}
-	err := t.upsert(ctx, table{name: "tokens", columns: "org_id, id, name, connection_id, hash, disabled, expires_at, last_used_at, created_at",
-		key: "id", keep: "org_id, last_used_at, created_at"}, out)
+	err := t.upsert(ctx, table{name: "tokens", columns: `org_id, id, name, connection_id, hash, disabled, expires_at, last_used_at,
+		created_at, sources, rate, warned`, key: "id", keep: "org_id, last_used_at, created_at"}, out)
 	if err != nil {
 		return err
 	}
@@ -312,7 +335,7 @@ func (t *tx) writeEvents(ctx context.Context, org string, rows *roster.Rows) err
 			e.Subject.ID, e.Subject.Name, e.Subject.ObjectID, e.RunID, e.RequestID, before, string(e.After), e.Reason, e.Salt,
 		})
 	}
-	return t.upsert(ctx, table{name: "events", columns: `org_id, id, seq, time, type, actor_kind, actor_id, actor_name, subject_type,
+	return t.upsertJoined(ctx, table{name: "events", columns: `org_id, id, seq, time, type, actor_kind, actor_id, actor_name, subject_type,
 		subject_id, subject_name, object_id, run_id, request_id, before_doc, after_doc, reason, salt`}, out)
 }
 
@@ -321,15 +344,5 @@ func (t *tx) writeRequests(ctx context.Context, org string, rows *roster.Rows) e
 	for i := range rows.Requests {
 		out = append(out, requestValues(org, &rows.Requests[i], ""))
 	}
-	return t.upsert(ctx, table{name: "requests", columns: requestColumns}, out)
-}
-
-const requestColumns = `org_id, id, time, method, path, status, token_id, token_name, client, user_agent, request_body,
-	response_body, duration, detail, repeats, repeat_key`
-
-func requestValues(org string, r *roster.Request, repeatKey string) []any {
-	return []any{
-		org, r.ID, toMicros(r.Time), r.Method, r.Path, r.Status, r.TokenID, r.TokenName, r.Client, r.UserAgent, r.RequestBody,
-		r.ResponseBody, int64(r.Duration / time.Microsecond), r.Detail, r.Repeats, repeatKey,
-	}
+	return t.upsertJoined(ctx, table{name: "requests", columns: requestColumns}, out)
 }

@@ -129,10 +129,10 @@ func (c coercer) element(a *Attribute, v any, at string) (any, error) {
 	return compact(parts), nil
 }
 
-// keepOnePrimary lets "primary": true stand once at most (RFC 7643, section 2.4): at the given index, else at the first.
+// keepOnePrimary lets "primary": true stand once at most (RFC 7643, section 2.4): at the given index, else at the last.
 func keepOnePrimary(list []any, keep int) {
-	for i, e := range list {
-		m, _ := e.(map[string]any)
+	for i := len(list) - 1; i >= 0; i-- {
+		m, _ := list[i].(map[string]any)
 		if primary, _ := m["primary"].(bool); !primary {
 			continue
 		}

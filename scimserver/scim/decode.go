@@ -10,7 +10,7 @@ import "strings"
 //   - null, "" and [] clear; booleans and numbers may come in quotes; a value not in a list is a list of one; a plain text
 //     for a complex value is its "value";
 //   - keys may be dotted, URN-qualified or value paths, as in emails[type eq "work"].value;
-//   - of several primary values the first stays primary.
+//   - of several primary values the last stays primary.
 //
 // Whether required attributes are there is for Validate to say. The members of a group lose their $ref and repetitions.
 func DecodeResource(t *ResourceType, body []byte) (Resource, error) {
@@ -98,10 +98,15 @@ func decodeMembers(v any) ([]any, error) {
 	return out, nil
 }
 
-// memberID reads one member: an object with a "value", or the plain id.
+// memberID reads one member: an object with a "value", or with a $ref that ends in it, or the plain id.
 func memberID(v any) (string, error) {
 	if obj, ok := v.(map[string]any); ok {
-		if v, ok = member(obj, "value"); !ok {
+		if v, ok = member(obj, "value"); isEmpty(v) {
+			if ref, _ := member(obj, "$ref"); !isEmpty(ref) {
+				v, ok = lastSegment(ref), true
+			}
+		}
+		if !ok {
 			return "", InvalidValue("a member must have a value: the id of a user or group")
 		}
 	}
@@ -115,6 +120,16 @@ func memberID(v any) (string, error) {
 		return "", InvalidValue("a member's value is longer than %d bytes", KeyMaxBytes)
 	}
 	return id, nil
+}
+
+// lastSegment returns the id at the end of a resource's URI.
+func lastSegment(ref any) any {
+	s, ok := ref.(string)
+	if !ok {
+		return ref
+	}
+	s = strings.TrimRight(s, "/")
+	return s[strings.LastIndexByte(s, '/')+1:]
 }
 
 // Validate reports the first required attribute that a resource lacks: userName for a User (RFC 7643, section 4.1.1),

@@ -40,7 +40,7 @@ func TestDecodeUserIsTolerant(t *testing.T) {
 		"a text for a list":               {`{"emails":"x"}`, `{"emails":[{"value":"x"}]}`},
 		"texts in a list":                 {`{"emails":["x","y"]}`, `{"emails":[{"value":"x"},{"value":"y"}]}`},
 		"values of labels only":           {`{"emails":[{"type":"work","value":"","primary":true},null,{"value":"x"}]}`, `{"emails":[{"value":"x"}]}`},
-		"first primary stays":             {`{"emails":[{"value":"x","primary":true},{"value":"y","primary":true}]}`, `{"emails":[{"primary":true,"value":"x"},{"primary":false,"value":"y"}]}`},
+		"last primary stays":              {`{"emails":[{"value":"x","primary":true},{"value":"y","primary":true}]}`, `{"emails":[{"primary":false,"value":"x"},{"primary":true,"value":"y"}]}`},
 		"manager as a text":               {`{"` + ent + `":{"manager":"m"}}`, `{"` + ent + `":{"manager":{"value":"m"}}}`},
 		"manager's read-only name":        {`{"` + ent + `":{"manager":{"value":"m","displayName":"M"}}}`, `{"` + ent + `":{"manager":{"value":"m"}}}`},
 		"extension URN in any case":       {`{"` + strings.ToUpper(ent) + `":{"DEPARTMENT":"d"}}`, `{"` + ent + `":{"department":"d"}}`},
@@ -71,6 +71,11 @@ func TestDecodeRefuses(t *testing.T) {
 	for name, tc := range map[string]struct{ body, scimType string }{
 		"nothing":                    {``, "invalidSyntax"},
 		"not JSON":                   {`{"userName":`, "invalidSyntax"},
+		"a name twice":               {`{"userName":"a","title":"x","userName":"b"}`, "invalidSyntax"},
+		"a name twice, escaped":      {`{"userName":"a","user\u004eame":"b"}`, "invalidSyntax"},
+		"a name twice, further down": {`{"userName":"a","x":[{"y":1,"y":1}]}`, "invalidSyntax"},
+		"a control character":        {"{\"userName\":\"a\n\"}", "invalidSyntax"},
+		"too many values":            {`{"x":[` + strings.Repeat("[],", 2_000_000) + `[]]}`, "invalidSyntax"},
 		"not an object":              {`["a"]`, "invalidSyntax"},
 		"something after it":         {`{"userName":"a"} x`, "invalidSyntax"},
 		"two documents":              {`{"userName":"a"}{}`, "invalidSyntax"},
@@ -95,7 +100,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"extension a text":           {`{"` + ent + `":"x"}`, "invalidValue"},
 		"userName too long":          {`{"userName":"` + strings.Repeat("x", scim.KeyMaxBytes+1) + `"}`, "invalidValue"},
 		"title too long":             {`{"title":"` + strings.Repeat("x", scim.DefaultMaxBytes+1) + `"}`, "invalidValue"},
-		"too many values":            {`{"emails":["x"` + strings.Repeat(`,"x"`, scim.MaxValues) + `]}`, "invalidValue"},
+		"too many emails":            {`{"emails":["x"` + strings.Repeat(`,"x"`, scim.MaxValues) + `]}`, "invalidValue"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := scim.DecodeResource(scim.NewUserType(), []byte(tc.body))

@@ -79,6 +79,16 @@ type FilterSupport struct {
 	MaxResults int  `json:"maxResults"`
 }
 
+// PaginationSupport is the option "pagination" (RFC 9865, section 4).
+type PaginationSupport struct {
+	Cursor        bool   `json:"cursor"`
+	Index         bool   `json:"index"`
+	DefaultMethod string `json:"defaultPaginationMethod"` // "cursor" or "index"
+	DefaultSize   int    `json:"defaultPageSize"`
+	MaxSize       int    `json:"maxPageSize"`
+	CursorTimeout int    `json:"cursorTimeout,omitempty"` // seconds
+}
+
 // AuthenticationScheme is a way for clients to authenticate (RFC 7643, section 5).
 type AuthenticationScheme struct {
 	Type             string `json:"type"`
@@ -99,6 +109,7 @@ type ServiceProviderConfig struct {
 	ChangePassword        Supported              `json:"changePassword"`
 	Sort                  Supported              `json:"sort"`
 	ETag                  Supported              `json:"etag"`
+	Pagination            *PaginationSupport     `json:"pagination,omitempty"`
 	AuthenticationSchemes []AuthenticationScheme `json:"authenticationSchemes"`
 	Meta                  Meta                   `json:"meta"`
 }
@@ -110,6 +121,7 @@ type Capabilities struct {
 	ETag             bool
 	Sort             bool
 	Bulk             BulkSupport
+	Pagination       *PaginationSupport // nil: nothing is said of it
 }
 
 // NewServiceProviderConfig returns the configuration of a service at the base URL. PATCH and filters are always
@@ -123,6 +135,7 @@ func NewServiceProviderConfig(base string, c Capabilities) ServiceProviderConfig
 		Filter:           FilterSupport{Supported: true, MaxResults: c.MaxResults},
 		Sort:             Supported{c.Sort},
 		ETag:             Supported{c.ETag},
+		Pagination:       c.Pagination,
 		AuthenticationSchemes: []AuthenticationScheme{{
 			Type:        "oauthbearertoken",
 			Name:        "OAuth Bearer Token",

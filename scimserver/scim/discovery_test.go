@@ -1,6 +1,7 @@
 package scim_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,39 +10,117 @@ import (
 
 const baseURL = "https://id.example.com/scim/v2"
 
-// Characteristics as in RFC 7643, sections 4.1 to 4.3 and 8.7.1: type, multiValued, required, caseExact, mutability,
-// returned, uniqueness.
+// Characteristics as in RFC 7643, section 8.7.1, with its verified errata 5368 (a Group's displayName is required), 8471
+// (groups.$ref refers to Groups) and 8472 (manager.value is caseExact), and section 2.3.7, by which references are caseExact
+// (erratum 6001). addresses.primary and members.display are those of sections 2.4 and 8.4. In this order: type, multiValued,
+// required, caseExact, mutability, returned, uniqueness, canonicalValues or referenceTypes.
 func TestSchemasHaveTheCharacteristicsOfTheRFC(t *testing.T) {
-	want := map[string]map[string]string{
-		scim.UserURN: {
-			"userName": "string single required inexact readWrite default server", "displayName": "string single optional inexact readWrite default none",
-			"name": "complex single optional inexact readWrite default none", "name.givenName": "string single optional inexact readWrite default none",
-			"profileUrl": "reference single optional exact readWrite default none", "active": "boolean single optional inexact readWrite default none",
-			"password": "string single optional exact writeOnly never none", "emails": "complex multi optional inexact readWrite default none",
-			"emails.value": "string single optional inexact readWrite default none", "emails.primary": "boolean single optional inexact readWrite default none",
-			"groups": "complex multi optional inexact readOnly default none", "groups.$ref": "reference single optional exact readOnly default none",
-			"photos.value": "reference single optional exact readWrite default none", "x509Certificates.value": "binary single optional exact readWrite default none",
-			"addresses.country": "string single optional inexact readWrite default none",
-		},
-		scim.GroupURN: {
-			"displayName": "string single required inexact readWrite default none", "members": "complex multi optional inexact readWrite default none",
-			"members.value": "string single optional exact immutable default none", "members.$ref": "reference single optional exact immutable default none",
-		},
-		ent: {
-			"employeeNumber": "string single optional inexact readWrite default none", "manager.value": "string single optional exact readWrite default none",
-			"manager.$ref": "reference single optional exact readWrite default none", "manager.displayName": "string single optional inexact readOnly default none",
-		},
+	want := map[string]string{
+		scim.UserURN: `
+			userName string single required inexact readWrite default server
+			name complex single optional inexact readWrite default none
+			name.formatted string single optional inexact readWrite default none
+			name.familyName string single optional inexact readWrite default none
+			name.givenName string single optional inexact readWrite default none
+			name.middleName string single optional inexact readWrite default none
+			name.honorificPrefix string single optional inexact readWrite default none
+			name.honorificSuffix string single optional inexact readWrite default none
+			displayName string single optional inexact readWrite default none
+			nickName string single optional inexact readWrite default none
+			profileUrl reference single optional exact readWrite default none external
+			title string single optional inexact readWrite default none
+			userType string single optional inexact readWrite default none
+			preferredLanguage string single optional inexact readWrite default none
+			locale string single optional inexact readWrite default none
+			timezone string single optional inexact readWrite default none
+			active boolean single optional inexact readWrite default none
+			password string single optional inexact writeOnly never none
+			emails complex multi optional inexact readWrite default none
+			emails.value string single optional inexact readWrite default none
+			emails.display string single optional inexact readWrite default none
+			emails.type string single optional inexact readWrite default none work,home,other
+			emails.primary boolean single optional inexact readWrite default none
+			phoneNumbers complex multi optional inexact readWrite default none
+			phoneNumbers.value string single optional inexact readWrite default none
+			phoneNumbers.display string single optional inexact readWrite default none
+			phoneNumbers.type string single optional inexact readWrite default none work,home,mobile,fax,pager,other
+			phoneNumbers.primary boolean single optional inexact readWrite default none
+			ims complex multi optional inexact readWrite default none
+			ims.value string single optional inexact readWrite default none
+			ims.display string single optional inexact readWrite default none
+			ims.type string single optional inexact readWrite default none aim,gtalk,icq,xmpp,msn,skype,qq,yahoo
+			ims.primary boolean single optional inexact readWrite default none
+			photos complex multi optional inexact readWrite default none
+			photos.value reference single optional exact readWrite default none external
+			photos.display string single optional inexact readWrite default none
+			photos.type string single optional inexact readWrite default none photo,thumbnail
+			photos.primary boolean single optional inexact readWrite default none
+			addresses complex multi optional inexact readWrite default none
+			addresses.formatted string single optional inexact readWrite default none
+			addresses.streetAddress string single optional inexact readWrite default none
+			addresses.locality string single optional inexact readWrite default none
+			addresses.region string single optional inexact readWrite default none
+			addresses.postalCode string single optional inexact readWrite default none
+			addresses.country string single optional inexact readWrite default none
+			addresses.type string single optional inexact readWrite default none work,home,other
+			addresses.primary boolean single optional inexact readWrite default none
+			groups complex multi optional inexact readOnly default none
+			groups.value string single optional inexact readOnly default none
+			groups.$ref reference single optional exact readOnly default none Group
+			groups.display string single optional inexact readOnly default none
+			groups.type string single optional inexact readOnly default none direct,indirect
+			entitlements complex multi optional inexact readWrite default none
+			entitlements.value string single optional inexact readWrite default none
+			entitlements.display string single optional inexact readWrite default none
+			entitlements.type string single optional inexact readWrite default none
+			entitlements.primary boolean single optional inexact readWrite default none
+			roles complex multi optional inexact readWrite default none
+			roles.value string single optional inexact readWrite default none
+			roles.display string single optional inexact readWrite default none
+			roles.type string single optional inexact readWrite default none
+			roles.primary boolean single optional inexact readWrite default none
+			x509Certificates complex multi optional inexact readWrite default none
+			x509Certificates.value binary single optional exact readWrite default none
+			x509Certificates.display string single optional inexact readWrite default none
+			x509Certificates.type string single optional inexact readWrite default none
+			x509Certificates.primary boolean single optional inexact readWrite default none`,
+		ent: `
+			employeeNumber string single optional inexact readWrite default none
+			costCenter string single optional inexact readWrite default none
+			organization string single optional inexact readWrite default none
+			division string single optional inexact readWrite default none
+			department string single optional inexact readWrite default none
+			manager complex single optional inexact readWrite default none
+			manager.value string single optional exact readWrite default none
+			manager.$ref reference single optional exact readWrite default none User
+			manager.displayName string single optional inexact readOnly default none`,
+		scim.GroupURN: `
+			displayName string single required inexact readWrite default none
+			members complex multi optional inexact readWrite default none
+			members.value string single optional inexact immutable default none
+			members.$ref reference single optional exact immutable default none User,Group
+			members.display string single optional inexact immutable default none
+			members.type string single optional inexact immutable default none User,Group`,
 	}
 	for _, s := range append(scim.NewUserType().Schemas(), scim.NewGroupType().Schemas()...) {
-		for path, characteristics := range want[s.ID] {
-			name, sub, _ := strings.Cut(path, ".")
-			a := s.Attribute(name)
-			if sub != "" {
-				a = a.Sub(sub)
+		var got []string
+		row := func(path string, a *scim.Attribute) {
+			more := strings.Join(append(slices.Clone(a.CanonicalValues), a.ReferenceTypes...), ",")
+			got = append(got, strings.TrimSpace(path+" "+describe(a)+" "+more))
+		}
+		for i := range s.Attributes {
+			a := &s.Attributes[i]
+			row(a.Name, a)
+			for j := range a.SubAttributes {
+				row(a.Name+"."+a.SubAttributes[j].Name, &a.SubAttributes[j])
 			}
-			if got := describe(a); got != characteristics {
-				t.Errorf("%s of %s: %s, want %s", path, s.Name, got, characteristics)
-			}
+		}
+		wanted := strings.Split(strings.TrimSpace(want[s.ID]), "\n")
+		for i := range wanted {
+			wanted[i] = strings.TrimSpace(wanted[i])
+		}
+		if !slices.Equal(got, wanted) {
+			t.Errorf("%s:\n%s", s.Name, strings.Join(got, "\n"))
 		}
 	}
 }
@@ -59,23 +138,19 @@ func describe(a *scim.Attribute) string {
 	}, " ")
 }
 
-func TestSchemasHaveEveryAttributeOfTheRFC(t *testing.T) {
-	want := map[string]string{
-		scim.UserURN: "userName name displayName nickName profileUrl title userType preferredLanguage locale timezone active password " +
-			"emails phoneNumbers ims photos addresses groups entitlements roles x509Certificates",
-		scim.GroupURN: "displayName members",
-		ent:           "employeeNumber costCenter organization division department manager",
-	}
+func TestSchemasAreWhole(t *testing.T) {
 	for _, s := range append(scim.NewUserType().Schemas(), scim.NewGroupType().Schemas()...) {
-		var names []string
 		for _, a := range s.Attributes {
-			names = append(names, a.Name)
-			if a.Description == "" || (a.Type == scim.Complex) != (len(a.SubAttributes) > 0) || a.Type == scim.Reference && a.ReferenceTypes == nil {
-				t.Errorf("%s of %s is not whole: %+v", a.Name, s.Name, a)
+			for _, a := range append(slices.Clone(a.SubAttributes), a) {
+				if a.Description == "" || (a.Type == scim.Complex) != (len(a.SubAttributes) > 0) || (a.Type == scim.Reference) != (a.ReferenceTypes != nil) {
+					t.Errorf("%s of %s is not whole: %+v", a.Name, s.Name, a)
+				}
 			}
-		}
-		if got := strings.Join(names, " "); got != want[s.ID] {
-			t.Errorf("%s has %s, want %s", s.Name, got, want[s.ID])
+			for _, sub := range a.SubAttributes {
+				if sub.Type == scim.Complex || sub.MultiValued {
+					t.Errorf("%s.%s of %s nests", a.Name, sub.Name, s.Name)
+				}
+			}
 		}
 	}
 }

@@ -6,7 +6,7 @@
 //
 //	RFC 7644 3.3, 3.5.1  POST, PUT   DecodeResource, Validate
 //	RFC 7644 3.5.2       PATCH       ParsePatch, then ApplyPatch for a user or ParseGroupEdit for a group
-//	RFC 7644 3.4.2       GET, list   ParseListQuery, ParseFilter, Match
+//	RFC 7644 3.4.2       GET, list   ParseListQuery, ParseFilter, ParseSort, Match
 //	RFC 7644 3.9         answers     ParseProjection, Projection.Apply, SchemasOf, NewListResponse
 //	RFC 7644 4           discovery   Schema.At, ResourceType.At, NewServiceProviderConfig
 //

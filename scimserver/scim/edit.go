@@ -12,7 +12,8 @@ type editor struct {
 	r Resource
 	c coercer
 
-	work int // what comparing values has cost so far
+	strict bool // a replace that selects nothing is noTarget
+	work   int  // what comparing values has cost so far
 }
 
 // maxWork bounds the work of one request, in about bytes compared: far above what a real one needs, and well under a

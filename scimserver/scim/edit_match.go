@@ -22,7 +22,7 @@ func (e *editor) setMatching(op Op, g Target, v any) error {
 		}
 		found = true
 		list[i] = e.changed(op, g, element, parts)
-		if parts["primary"] == true && primary < 0 {
+		if parts["primary"] == true {
 			primary = i
 		}
 	}
@@ -66,11 +66,11 @@ func (e *editor) changed(op Op, g Target, element any, parts map[string]any) any
 }
 
 // createMatching makes the value that a filter asks for where none exists, as Entra expects of both add and replace. A
-// replace that selects by "value" means an existing one, and has no target (RFC 7644, section 3.5.2.3).
+// replace that selects by "value" means an existing one, and a strict one has no target (RFC 7644, section 3.5.2.3).
 func (e *editor) createMatching(op Op, g Target, parts map[string]any) error {
 	seed, simple := implied(g.Filter)
 	_, byValue := seed["value"]
-	if !simple || op == Replace && byValue {
+	if !simple || e.strict || op == Replace && byValue {
 		return NoTarget("nothing matches %s", g)
 	}
 	if compact(parts) == nil {

@@ -24,6 +24,13 @@ const (
 	TypeSensitive     = "sensitive"
 )
 
+// The detail error keywords that RFC 9865, section 2.1, adds.
+const (
+	TypeInvalidCursor = "invalidCursor"
+	TypeExpiredCursor = "expiredCursor"
+	TypeInvalidCount  = "invalidCount"
+)
+
 // Error is what a client is told when a request fails (RFC 7644, section 3.12). It encodes as the response's body.
 type Error struct {
 	Status int    // the HTTP status
@@ -96,4 +103,19 @@ func InvalidVers(format string, args ...any) *Error { return badRequest(TypeInva
 // Sensitive is a 403: the request carried personal data where it must not be, in a URI (RFC 7644, 3.12 and 7.5.2).
 func Sensitive(format string, args ...any) *Error {
 	return &Error{Status: http.StatusForbidden, Type: TypeSensitive, Detail: fmt.Sprintf(format, args...)}
+}
+
+// InvalidCursor is a 400: the cursor is not one that this query was given (RFC 9865, section 2.1).
+func InvalidCursor(format string, args ...any) *Error {
+	return badRequest(TypeInvalidCursor, format, args)
+}
+
+// ExpiredCursor is a 400: the cursor is older than cursorTimeout (RFC 9865, section 2.1).
+func ExpiredCursor(format string, args ...any) *Error {
+	return badRequest(TypeExpiredCursor, format, args)
+}
+
+// InvalidCount is a 400: the count of a query by cursor is out of range, or not that of the first page (RFC 9865, 2.1).
+func InvalidCount(format string, args ...any) *Error {
+	return badRequest(TypeInvalidCount, format, args)
 }

@@ -130,6 +130,9 @@ func (p *filterParser) attribute(tok token) (Filter, error) {
 		if p.parent != nil || path.Sub != "" {
 			return nil, p.unexpected(p.peek(), "an operator")
 		}
+		if a := path.attr; a != nil && a.Type != Complex && !a.MultiValued {
+			return nil, InvalidFilter("%s has a single value without sub-attributes: nothing can be chosen in it by brackets", path)
+		}
 		return p.valuePath(path)
 	}
 	return p.comparison(path)

@@ -95,6 +95,12 @@ func TestFilterMatches(t *testing.T) {
 		`shoeSize eq 42`:                                          false,
 		`shoeSize ne 42`:                                          true,
 		`urn:acme:1.0:User:x pr`:                                  false,
+		`userName.nonsense eq "ada@x.com"`:                        false,
+		`userName.nonsense ne "ada@x.com"`:                        true,
+		`userName eq " ADA@x.com "`:                               true,
+		`userName co " ada"`:                                      false,
+		`title ew "e\u0301"`:                                      true,
+		`name[givenName eq "ada"]`:                                true,
 		`not (userName eq "b")`:                                   true,
 		`not(active eq true)`:                                     false,
 		`userName eq "b" or active eq true and title pr`:          true,
@@ -156,6 +162,7 @@ func TestFilterRefused(t *testing.T) {
 		"a leading digit":           `1userName pr`,
 		"two dots":                  `name.given.x pr`,
 		"an empty sub":              `name. pr`,
+		"brackets on a simple one":  `userName[value eq "x"]`,
 		"an ordered boolean":        `active gt true`,
 		"part of a boolean":         `active co "t"`,
 		"a boolean of no sense":     `active eq "yes"`,
@@ -180,6 +187,26 @@ func TestFilterRefused(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
+	}
+}
+
+// Counted are allocations, not time: a parser that looks at its input again and again makes tokens again and again.
+func TestParsingAFilterCostsNoMoreThanItsLength(t *testing.T) {
+	users := scim.NewUserType()
+	for name, filterOf := range map[string]func(n int) string{
+		"terms":       func(n int) string { return `title pr` + strings.Repeat(` or title pr`, n) },
+		"parentheses": func(n int) string { return strings.Repeat("(", n) + `title pr` + strings.Repeat(")", n) },
+		"a text":      func(n int) string { return `title eq "` + strings.Repeat(`\\n`, 20*n) + `"` },
+		"brackets":    func(n int) string { return `emails[type pr` + strings.Repeat(` and value pr`, n) + `]` },
+		"refused":     func(n int) string { return strings.Repeat("not (", 20*n) },
+	} {
+		cost := func(n int) float64 {
+			filter := filterOf(n)
+			return testing.AllocsPerRun(5, func() { _, _ = scim.ParseFilter(users, filter) })
+		}
+		if few, many := cost(10), cost(40); many > 5*few+20 {
+			t.Errorf("%s: %v allocations for 10, %v for 40", name, few, many)
+		}
 	}
 }
 

@@ -106,8 +106,10 @@ func FuzzPatch(f *testing.F) {
 		}
 		if edit, err := scim.ParseGroupEdit(groups, ops); err != nil {
 			clientError(t, err)
-		} else {
-			edit.Fold()
+		} else if edit, err = edit.Choose([]scim.GroupMember{{Value: "U", Type: "User", Display: "Ada"}, {Value: "G", Type: "Group"}}); err != nil {
+			clientError(t, err)
+		} else if fold := edit.Fold(); edit.Chooses() || fold.Replace && len(fold.Add)+len(fold.Remove) > 0 {
+			t.Errorf("%s folds to %+v", body, fold)
 		}
 		after, changed, err := scim.ApplyPatch(users, resource, ops)
 		if !resource.Equal(before) {
@@ -121,6 +123,42 @@ func FuzzPatch(f *testing.F) {
 			t.Errorf("changed: %t, but %v", changed, after)
 		}
 		sound(t, users, after)
+	})
+}
+
+func FuzzBulk(f *testing.F) {
+	for _, seed := range []string{
+		`{"failOnErrors":1,"Operations":[{"method":"POST","path":"/Users","bulkId":"a","data":{"userName":"a"}}]}`,
+		`{"Operations":[{"method":"PATCH","path":"/Groups/bulkId:g","data":{"Operations":[{"path":"members[value eq \"bulkId:u\"]","value":["bulkId:u"]}]}}]}`,
+		`{"Operations":[{"method":"DELETE","path":"/Users/1","version":"W/\"1\""},{}]}`, `{"operations":[{"data":{"x":"a/bulkId:\"bulkId:/"}}]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		request, err := scim.ParseBulk(body)
+		if err != nil {
+			clientError(t, err)
+			return
+		}
+		for i := range request.Operations {
+			op := &request.Operations[i]
+			if op.Err != nil {
+				clientError(t, op.Err)
+			}
+			ids := map[string]string{}
+			for _, ref := range op.References() {
+				ids[ref] = "0"
+			}
+			if got := op.Resolve(ids); len(got.References()) > 0 && !strings.Contains(string(body), "bulkId:bulkId:") {
+				t.Errorf("%+v is resolved to %+v", op, got)
+			}
+			if same := op.Resolve(nil); !reflect.DeepEqual(same, *op) {
+				t.Errorf("%+v is resolved by nothing to %+v", op, same)
+			}
+			if now, _ := op.Defer(nil); op.Data != nil && len((&scim.BulkOperation{Data: now.Data}).References()) > 0 {
+				t.Errorf("%+v is split into %+v", op, now)
+			}
+		}
 	})
 }
 

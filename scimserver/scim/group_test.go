@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rosterd/rosterd/scimserver/scim"
 )
@@ -39,6 +41,7 @@ func TestGroupPatchMembers(t *testing.T) {
 		"add plain ids":                    {`[{"op":"add","path":"members","value":["U","V"]}]`, changes(`["U","V"]`, `null`)},
 		"add by value path":                {`[{"op":"add","path":"members.value","value":"U"}]`, changes(`["U"]`, `null`)},
 		"add by filter":                    {`[{"op":"add","path":"members[value eq \"U\"]","value":{"value":"U"}}]`, changes(`["U"]`, `null`)},
+		"add by $ref":                      {`[{"op":"add","path":"members","value":[{"$ref":"https://x/Users/U/"},{"value":null,"$ref":"../Groups/G"}]}]`, changes(`["U","G"]`, `null`)},
 		"add nobody":                       {`[{"op":"add","path":"members","value":[]}]`, none},
 		"replace":                          {`[{"op":"replace","path":"members","value":[{"value":"U"},{"value":"U"}]}]`, set(`["U"]`)},
 		"replace by nobody":                {`[{"op":"replace","path":"members","value":[]}]`, set(`null`)},
@@ -64,6 +67,57 @@ func TestGroupPatchMembers(t *testing.T) {
 				t.Errorf("empty: %t", edit.Fold().Empty())
 			}
 		})
+	}
+}
+
+// Those whom any other filter takes out are found among the members that the group has, in the order of the operations.
+func TestGroupPatchChooses(t *testing.T) {
+	now := []scim.GroupMember{{Value: "U", Display: "Ada", Type: "User"}, {Value: "V", Display: "Bob", Type: "User"}, {Value: "G", Display: "Eng", Type: "Group"}}
+	for name, tc := range map[string]struct {
+		ops          string
+		remove, sets []string
+	}{
+		"by type":                {`[{"op":"remove","path":"members[type eq \"group\"]"}]`, []string{"G"}, nil},
+		"by two at once":         {`[{"op":"remove","path":"members[value eq \"U\" and type eq \"User\"]"}]`, []string{"U"}, nil},
+		"by two that don't meet": {`[{"op":"remove","path":"members[value eq \"U\" and type eq \"Group\"]"}]`, nil, nil},
+		"negated":                {`[{"op":"remove","path":"members[not (value eq \"U\")]"}]`, []string{"V", "G"}, nil},
+		"by display":             {`[{"op":"remove","path":"members[display sw \"a\"]"}]`, []string{"U"}, nil},
+		"by nothing":             {`[{"op":"remove","path":"members[value eq \"\"]"}]`, nil, nil},
+		"what was added before":  {`[{"op":"add","path":"members","value":"W"},{"op":"remove","path":"members[value sw \"W\"]"}]`, []string{"W"}, nil},
+		"not what is added next": {`[{"op":"remove","path":"members[value pr]"},{"op":"add","path":"members","value":"U"}]`, []string{"V", "G"}, nil},
+		"after a replacement":    {`[{"op":"replace","path":"members","value":["X","Y"]},{"op":"remove","path":"members[value eq \"X\" or type pr]"}]`, nil, []string{"Y"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			edit, err := groupEdit(t, tc.ops)
+			check(t, err, "")
+			if !edit.Chooses() {
+				t.Error("it does not choose")
+			}
+			edit, err = edit.Choose(now)
+			check(t, err, "")
+			got := edit.Fold()
+			if !slices.Equal(got.Remove, tc.remove) || !slices.Equal(got.Set, tc.sets) {
+				t.Errorf("removes %v, sets %v, want %v and %v", got.Remove, got.Set, tc.remove, tc.sets)
+			}
+		})
+	}
+}
+
+func TestGroupPatchChoosesWithinBounds(t *testing.T) {
+	now := make([]scim.GroupMember, 100_000)
+	for i := range now {
+		now[i] = scim.GroupMember{Value: fmt.Sprint(i), Type: "User"}
+	}
+	const op = `{"op":"remove","path":"members[type eq \"Group\" or display eq \"x\"]"}`
+	for n, scimType := range map[int]string{3: "", 50_000: "invalidValue"} {
+		edit, err := groupEdit(t, `[`+strings.Repeat(op+",", n-1)+op+`]`)
+		check(t, err, "")
+		start := time.Now()
+		_, err = edit.Choose(now)
+		check(t, err, scimType)
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("%d filters took %v", n, took)
+		}
 	}
 }
 
@@ -109,11 +163,11 @@ func TestGroupPatchRefused(t *testing.T) {
 		"remove of every value":           {`[{"op":"remove","path":"members.value"}]`, "invalidValue"},
 		"replace with null":               {`[{"op":"replace","path":"members","value":null}]`, "invalidValue"},
 		"add a blank":                     {`[{"op":"add","path":"members","value":[{"value":" "}]}]`, "invalidValue"},
-		"a filter by anything else":       {`[{"op":"remove","path":"members[type eq \"User\"]"}]`, "invalidFilter"},
-		"a filter by prefix":              {`[{"op":"remove","path":"members[value sw \"U\"]"}]`, "invalidFilter"},
-		"a filter that is negated":        {`[{"op":"remove","path":"members[not (value eq \"U\")]"}]`, "invalidFilter"},
-		"a filter by two at once":         {`[{"op":"remove","path":"members[value eq \"U\" and type eq \"User\"]"}]`, "invalidFilter"},
-		"a filter by a blank":             {`[{"op":"remove","path":"members[value eq \"\"]"}]`, "invalidFilter"},
+		"a filter by what there isn't":    {`[{"op":"remove","path":"members[not (shoe eq \"U\")]"}]`, "invalidFilter"},
+		"the same, within others":         {`[{"op":"remove","path":"members[value eq \"U\" and (shoe pr or type pr)]"}]`, "invalidFilter"},
+		"add by another filter":           {`[{"op":"add","path":"members[type eq \"User\"]","value":{"value":"U"}}]`, "invalidFilter"},
+		"replace by another filter":       {`[{"op":"replace","path":"members[type eq \"User\"]","value":{"value":"U"}}]`, "invalidFilter"},
+		"a $ref of no sense":              {`[{"op":"add","path":"members","value":[{"$ref":5}]}]`, "invalidValue"},
 		"a malformed filter":              {`[{"op":"remove","path":"members[value]"}]`, "invalidFilter"},
 		"a malformed path":                {`[{"op":"remove","path":"members[value eq \"U\""}]`, "invalidPath"},
 		"one member replaced by another":  {`[{"op":"replace","path":"members[value eq \"U\"]","value":{"value":"V"}}]`, "mutability"},

@@ -3,8 +3,6 @@ package scim
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -19,22 +17,7 @@ func decodeJSON(body []byte) (any, error) {
 	if !utf8.Valid(body) {
 		return nil, InvalidValue("the body is not valid UTF-8")
 	}
-	if err := scanJSON(body); err != nil {
-		return nil, err
-	}
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, InvalidSyntax("the body is empty")
-		}
-		return nil, InvalidSyntax("the body is not JSON: %v", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, InvalidSyntax("the body has something after the JSON document")
-	}
-	return v, nil
+	return parseJSON(string(bytes.TrimPrefix(body, []byte("\ufeff"))))
 }
 
 func decodeObject(body []byte) (map[string]any, error) {
@@ -49,34 +32,24 @@ func decodeObject(body []byte) (map[string]any, error) {
 	return obj, nil
 }
 
-// scanJSON looks at brackets and escapes only; the decoder does the rest.
-func scanJSON(body []byte) error {
-	depth, inString := 0, false
-	for i := 0; i < len(body); i++ {
-		c := body[i]
-		switch {
-		case inString && c == '\\':
-			n, err := escapeLen(body[i:])
-			if err != nil {
-				return err
-			}
-			i += n - 1
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			if depth++; depth > MaxDepth {
-				return InvalidSyntax("the body is nested more than %d levels deep", MaxDepth)
-			}
-		case c == '}' || c == ']':
-			depth--
+// scanJSON looks at the escapes of a JSON string only; whoever decodes it does the rest.
+func scanJSON(raw []byte) error {
+	text := string(raw)
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
 		}
+		n, err := escapeLen(text[i:])
+		if err != nil {
+			return err
+		}
+		i += n - 1
 	}
 	return nil
 }
 
 // escapeLen returns the length of the escape sequence that s begins with.
-func escapeLen(s []byte) (int, error) {
+func escapeLen(s string) (int, error) {
 	unit, ok := hexUnit(s)
 	switch {
 	case !ok:
@@ -93,12 +66,12 @@ func escapeLen(s []byte) (int, error) {
 }
 
 // hexUnit reads \uXXXX.
-func hexUnit(s []byte) (rune, bool) {
+func hexUnit(s string) (rune, bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
 	}
 	var r rune
-	for _, c := range s[2:6] {
+	for _, c := range []byte(s[2:6]) {
 		d := strings.IndexByte("0123456789abcdef", c|0x20)
 		if d < 0 || (c < '0') {
 			return 0, false

@@ -13,7 +13,10 @@ func TestListResponseAlwaysHasResources(t *testing.T) {
 		list scim.ListResponse
 		want string
 	}{
-		"zero":  {scim.ListResponse{}, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"startIndex":0,"itemsPerPage":0,"Resources":[]}`},
+		"by cursor": {
+			scim.ListResponse{TotalResults: 7, NextCursor: "c"},
+			`{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":7,"itemsPerPage":0,"nextCursor":"c","Resources":[]}`,
+		},
 		"empty": {scim.NewListResponse[scim.Resource](nil, 0, 1), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}`},
 		"a page": {
 			scim.NewListResponse([]scim.Resource{{"id": "a"}}, 7, 3),
@@ -42,6 +45,9 @@ func TestListQueryIsReadByTheRFC(t *testing.T) {
 		},
 		"sortBy=userName&sortOrder=Descending": {StartIndex: 1, SortBy: "userName", Descending: true},
 		"sortBy=userName&sortOrder=ascending":  {StartIndex: 1, SortBy: "userName"},
+		"cursor":                               {StartIndex: 1, ByCursor: true},
+		"cursor=abc&count=2&startIndex=":       {StartIndex: 1, ByCursor: true, Cursor: "abc", Count: 2, HasCount: true},
+		"filter=a&FILTER=a":                    {StartIndex: 1, Filter: "a"},
 	} {
 		values, err := url.ParseQuery(query)
 		check(t, err, "")
@@ -51,27 +57,15 @@ func TestListQueryIsReadByTheRFC(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", query, got, want)
 		}
 	}
-	for _, query := range []string{"startIndex=x", "count=1.5", "count=ten", "sortOrder=up"} {
+	for query, scimType := range map[string]string{
+		"startIndex=x": "invalidValue", "count=1.5": "invalidValue", "count=ten": "invalidValue", "sortOrder=up": "invalidValue",
+		"filter=a&filter=b": "invalidValue", "count=1&COUNT=2": "invalidValue", "cursor=&startIndex=1": "invalidValue",
+		"cursor=&count=ten": "invalidCount",
+	} {
 		values, err := url.ParseQuery(query)
 		check(t, err, "")
 		_, err = scim.ParseListQuery(values)
-		check(t, err, "invalidValue")
-	}
-}
-
-func TestPageSizeIsAtMostTheServers(t *testing.T) {
-	for _, tc := range []struct {
-		q    scim.ListQuery
-		want int
-	}{
-		{scim.ListQuery{}, 100},
-		{scim.ListQuery{Count: 5, HasCount: true}, 5},
-		{scim.ListQuery{Count: 500, HasCount: true}, 100},
-		{scim.ListQuery{Count: 0, HasCount: true}, 0},
-	} {
-		if got := tc.q.PageSize(100); got != tc.want {
-			t.Errorf("%+v: %d, want %d", tc.q, got, tc.want)
-		}
+		check(t, err, scimType)
 	}
 }
 
@@ -86,6 +80,13 @@ func TestSearchRequestIsReadLikeAQuery(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
+	for body, want := range map[string]scim.ListQuery{
+		`{"cursor":""}`: {StartIndex: 1, ByCursor: true}, `{"cursor":null,"startIndex":2}`: {StartIndex: 2}, `{"Cursor":"c"}`: {StartIndex: 1, ByCursor: true, Cursor: "c"},
+	} {
+		if got, err := scim.ParseSearchRequest([]byte(body)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v, want %+v", body, got, err, want)
+		}
+	}
 	for body, scimType := range map[string]string{
 		`[]`:                    "invalidSyntax",
 		`{"filter":5,`:          "invalidSyntax",
@@ -97,4 +98,47 @@ func TestSearchRequestIsReadLikeAQuery(t *testing.T) {
 		_, err := scim.ParseSearchRequest([]byte(body))
 		check(t, err, scimType)
 	}
+}
+
+func TestSortByIsASimpleAttribute(t *testing.T) {
+	for name, want := range map[string]string{
+		"userName": "userName", "NAME.givenname": "name.givenName", "emails": "emails.value", "emails.type": "emails.type",
+		ent + ":department": ent + ":department", ent + ":manager": ent + ":manager.value", "meta.created": "meta.created", "shoe": "shoe",
+	} {
+		if got, err := scim.ParseSort(scim.NewUserType(), name); err != nil || got.String() != want {
+			t.Errorf("%s: %v, %v, want %s", name, got, err, want)
+		}
+	}
+	for _, name := range []string{"name", "addresses", ent, "user name", "emails[type pr]", "a.b.c", "", "\x00"} {
+		_, err := scim.ParseSort(scim.NewUserType(), name)
+		check(t, err, "invalidValue")
+	}
+}
+
+func FuzzListQuery(f *testing.F) {
+	for _, seed := range []string{"startIndex=1&count=2", "cursor&count=5", "filter=userName+eq+%22a%22&sortBy=emails&sortOrder=descending", "attributes=id,emails.value&excludedAttributes=name", "COUNT=-1&cursor=%00"} {
+		f.Add(seed)
+	}
+	users := scim.NewUserType()
+	f.Fuzz(func(t *testing.T, raw string) {
+		values, err := url.ParseQuery(raw)
+		if err != nil {
+			return
+		}
+		q, err := scim.ParseListQuery(values)
+		if err != nil {
+			clientError(t, err)
+			return
+		}
+		if q.StartIndex < 1 || q.Count < 0 || q.ByCursor && q.StartIndex != 1 {
+			t.Errorf("%q is read as %+v", raw, q)
+		}
+		if _, err := scim.ParseSort(users, q.SortBy); err != nil {
+			clientError(t, err)
+		}
+		p := scim.ParseProjection(users, q.Attributes, q.ExcludedAttributes)
+		if got := p.Apply(scim.Resource{"id": "a", "password": "p", "userName": "u"}); got["id"] != "a" || got["password"] != nil {
+			t.Errorf("%q gives %v", raw, got)
+		}
+	})
 }

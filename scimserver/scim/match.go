@@ -3,12 +3,11 @@ package scim
 import (
 	"cmp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
-// Match evaluates a filter over a resource (RFC 7644, section 3.4.2.2). Text compares by caseExact; without it letters
-// are folded, one by one. Dates compare by time. A nil filter matches everything.
+// Match evaluates a filter over a resource (RFC 7644, section 3.4.2.2). Text compares by caseExact; without it by its
+// folded key. Dates compare by time. What the type doesn't define has no value (section 3.4.2.1). A nil filter matches
+// everything.
 func Match(f Filter, r Resource) bool {
 	return match(f, func(p Path) []any { return r.values(p) })
 }
@@ -63,6 +62,9 @@ func match(f Filter, values func(Path) []any) bool {
 
 // values returns what the resource has at a path, each value of a multi-valued attribute by itself.
 func (r Resource) values(p Path) []any {
+	if !p.Known() {
+		return nil
+	}
 	holder := map[string]any(r)
 	if p.extension {
 		holder, _ = r[p.Schema].(map[string]any)
@@ -122,10 +124,14 @@ func compareOne(f Compare, have any) bool {
 			return compareTime(f.Op, have, want)
 		}
 		if a == nil || !a.CaseExact {
-			if f.Op == Equal || f.Op == NotEqual {
-				return strings.EqualFold(have, want) == (f.Op == Equal)
+			switch {
+			case f.Op == Equal || f.Op == NotEqual:
+				return sameFolded(have, want) == (f.Op == Equal)
+			case f.Op.substring():
+				have, want = Fold(have), FoldPart(want)
+			default:
+				have, want = Fold(have), Fold(want)
 			}
-			have, want = fold(have), fold(want)
 		}
 		return compareText(f.Op, have, want)
 	case bool:
@@ -177,21 +183,4 @@ func ordered(op CompareOp, order int) bool {
 		return order <= 0
 	}
 	return false
-}
-
-// fold maps each letter to one of its case variants, so that folded texts are equal where strings.EqualFold says so.
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < utf8.RuneSelf {
-			return unicode.ToLower(r)
-		}
-		least := r
-		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			least = min(least, next)
-		}
-		if least < utf8.RuneSelf {
-			return unicode.ToLower(least)
-		}
-		return least
-	}, s)
 }

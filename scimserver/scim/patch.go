@@ -24,10 +24,13 @@ type Operation struct {
 	Path     string // empty where there is none
 	Value    any    // decoded JSON, with numbers as json.Number
 	HasValue bool   // tells null from nothing
+	// Makes says that a replace whose filter selects nothing makes the value that the filter asks for, as Entra means it.
+	// By the RFC it fails with noTarget (section 3.5.2.3).
+	Makes bool
 }
 
 // ParsePatch reads a PATCH body (RFC 7644, section 3.5.2). Names and operations are taken in any case; "schemas" may
-// be missing; a single operation needs no list.
+// be missing; a single operation needs no list. An operation in capitals is Entra's, which means replace as Makes says.
 func ParsePatch(body []byte) ([]Operation, error) {
 	obj, err := decodeObject(body)
 	if err != nil {
@@ -61,8 +64,10 @@ func parseOperation(v any) (Operation, error) {
 	var out Operation
 	given, _ := member(obj, "op")
 	name, _ := given.(string)
-	switch out.Op = Op(strings.ToLower(strings.TrimSpace(name))); out.Op {
+	name = strings.TrimSpace(name)
+	switch out.Op = Op(strings.ToLower(name)); out.Op {
 	case Add, Remove, Replace:
+		out.Makes = out.Op == Replace && string(out.Op) != name
 	default:
 		return out, InvalidSyntax("op must be add, remove or replace, not %s", describe(given))
 	}
@@ -89,10 +94,12 @@ func parseOperation(v any) (Operation, error) {
 //   - a value without a path may have dotted, URN-qualified and value-path keys, and read-only ones, which are ignored;
 //     as an explicit path a read-only attribute is refused with "mutability";
 //   - a list of one, or {"value": x}, stands for a single value; booleans may come in quotes; null and "" clear;
-//   - add and replace on a value filter of plain equalities make the value when none matches;
+//   - add on a value filter of plain equalities makes the value when none matches, and so does a replace that Makes, or
+//     whose filter stands in the key of a value without a path; an explicit path is otherwise noTarget, as in the RFC;
 //   - remove with values takes out those only; remove of what isn't there is no failure;
 //   - a value of which only labels (type, primary) are left is dropped.
 //
+// An immutable attribute takes a first value and no other: that is refused with "mutability".
 // An attribute that was removed is absent from the result, "active" too. For groups see ParseGroupEdit.
 func ApplyPatch(t *ResourceType, r Resource, ops []Operation) (Resource, bool, error) {
 	if len(ops) > MaxOperations {
@@ -106,6 +113,9 @@ func ApplyPatch(t *ResourceType, r Resource, ops []Operation) (Resource, bool, e
 	}
 	e.prune()
 	if err := Validate(t, e.r); err != nil {
+		return nil, false, err
+	}
+	if err := checkImmutable(t, r, e.r); err != nil {
 		return nil, false, err
 	}
 	return e.r, !e.r.Equal(r), nil
@@ -129,6 +139,8 @@ func (e *editor) operation(op Operation) error {
 	case op.Op == Remove:
 		return e.remove(*g, op.Value)
 	}
+	e.strict = op.Op == Replace && !op.Makes
+	defer func() { e.strict = false }()
 	return e.set(op.Op, *g, op.Value)
 }
 

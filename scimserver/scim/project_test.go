@@ -128,3 +128,25 @@ func TestSchemasListsExtensionsWithValues(t *testing.T) {
 		})
 	}
 }
+
+func TestProjectionKeepsToReturned(t *testing.T) {
+	own, err := scim.NewExtension("urn:example:acme:2.0:User", "", "", []scim.Attribute{
+		{Name: "always", Returned: scim.Always}, {Name: "request", Returned: scim.Request}, {Name: "never", Returned: scim.Never}, {Name: "usual"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := scim.NewUserType(own)
+	r := scim.Resource{"id": "u1", own.ID: map[string]any{"always": "a", "request": "r", "never": "n", "usual": "u"}}
+	for name, tc := range map[string]struct{ only, except, want string }{
+		"by default":         {"", "", `{"always":"a","usual":"u"}`},
+		"asked for":          {own.ID + ":request," + own.ID + ":never", "", `{"always":"a","request":"r"}`},
+		"another asked for":  {"userName", "", `{"always":"a"}`},
+		"excluded":           {"", own.ID + ":always," + own.ID + ":usual", `{"always":"a"}`},
+		"the whole excluded": {"", own.ID, `{"always":"a"}`},
+	} {
+		if got := asJSON(t, scim.ParseProjection(kind, []string{tc.only}, []string{tc.except}).Apply(r)[own.ID]); got != tc.want {
+			t.Errorf("%s: %s, want %s", name, got, tc.want)
+		}
+	}
+}

@@ -95,3 +95,70 @@ func isEmpty(v any) bool {
 	}
 	return false
 }
+
+// Replacing returns what a PUT leaves of a resource (RFC 7644, section 3.5.1): what the body wants, and immutable
+// attributes that it leaves out, which keep their value. One that it changes is refused with "mutability".
+func Replacing(t *ResourceType, stored, wanted Resource) (Resource, error) {
+	var out Resource // a copy once there is something to keep
+	eachImmutable(t, func(p Path) {
+		if v := p.in(stored); !isEmpty(v) && isEmpty(p.in(wanted)) {
+			if out == nil {
+				out = wanted.Clone()
+			}
+			e := editor{t: t, r: out}
+			if p.Sub == "" {
+				e.put(p, v)
+				return
+			}
+			old, _ := e.get(p).(map[string]any)
+			e.put(p, merge(p.attr, old, map[string]any{p.Sub: v}))
+		}
+	})
+	if out == nil {
+		out = wanted
+	}
+	return out, checkImmutable(t, stored, out)
+}
+
+// checkImmutable refuses a change of an immutable attribute that has a value (RFC 7643, section 7).
+func checkImmutable(t *ResourceType, before, after Resource) error {
+	var err error
+	eachImmutable(t, func(p Path) {
+		if v := p.in(before); !isEmpty(v) && !equalValues(v, p.in(after)) && err == nil {
+			err = Mutability("%s is immutable: it cannot be changed once it has a value", p)
+		}
+	})
+	return err
+}
+
+// eachImmutable calls fn for the paths of a type's immutable attributes, and of such parts of a complex one. Values of
+// multi-valued attributes come and go as a whole, so their parts are none of them.
+func eachImmutable(t *ResourceType, fn func(Path)) {
+	for _, s := range t.Schemas() {
+		for i := range s.Attributes {
+			a := &s.Attributes[i]
+			p := Path{Schema: s.ID, Attr: a.Name, attr: a, extension: s != t.Schema}
+			if a.Mutability == Immutable {
+				fn(p)
+			}
+			for j := range a.SubAttributes {
+				if !a.MultiValued && a.SubAttributes[j].Mutability == Immutable {
+					fn(p.withSub(a.SubAttributes[j].Name))
+				}
+			}
+		}
+	}
+}
+
+// in returns the value that stands at a path without selecting from several.
+func (p Path) in(r Resource) any {
+	holder := map[string]any(r)
+	if p.extension {
+		holder, _ = r[p.Schema].(map[string]any)
+	}
+	if p.Sub == "" {
+		return holder[p.Attr]
+	}
+	m, _ := holder[p.Attr].(map[string]any)
+	return m[p.Sub]
+}

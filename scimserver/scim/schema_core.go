@@ -86,7 +86,7 @@ func groupSchema() *Schema {
 	name := key("displayName", "A human-readable name for the Group. REQUIRED.")
 	name.Required = true // RFC 7643, section 4.2
 	members := complexAttr("members", "A list of members of the Group.",
-		identifier("value", "Identifier of the member of this Group.").mutable(Immutable),
+		key("value", "Identifier of the member of this Group.").mutable(Immutable),
 		reference("$ref", "The URI of the member: a User or a Group.", "User", "Group").mutable(Immutable),
 		text("display", "A human-readable name of the member.").mutable(Immutable),
 		text("type", "A label indicating the type of resource, e.g. 'User' or 'Group'.").

@@ -11,7 +11,7 @@ func userSingular() []Attribute {
 	userName.Required, userName.Uniqueness = true, UniqueServer
 	password := text("password", "The User's clear-text password. Accepted, never stored and never returned.")
 	password = password.mutable(WriteOnly)
-	password.Returned, password.CaseExact = Never, true
+	password.Returned = Never
 	return []Attribute{
 		userName,
 		complexAttr("name", "The components of the User's real name.",
@@ -72,8 +72,8 @@ func userAddresses() Attribute {
 
 func userGroups() Attribute {
 	groups := complexAttr("groups", "The groups to which the User belongs. Changed through the Group resource only.",
-		identifier("value", "The identifier of the User's group.").mutable(ReadOnly),
-		reference("$ref", "The URI of the Group resource.", "User", "Group").mutable(ReadOnly),
+		key("value", "The identifier of the User's group.").mutable(ReadOnly),
+		reference("$ref", "The URI of the Group resource.", "Group").mutable(ReadOnly), // as erratum 8471 has it
 		text("display", "A human-readable name of the group.").mutable(ReadOnly),
 		text("type", "How the membership came about.").values("direct", "indirect").mutable(ReadOnly),
 	).mutable(ReadOnly)

@@ -20,12 +20,17 @@ type ListOptions struct {
 	Status       string
 	Connection   string
 	Organisation string // for Runs only
+
+	// For Requests only.
+	Token, Method, Path, Quirk string
+	Since                      string // a time, or how long ago, such as 1h
 }
 
 func (o ListOptions) query() url.Values {
 	query := url.Values{}
 	for name, value := range map[string]string{
 		"search": o.Search, "status": o.Status, "connection": o.Connection, "org": o.Organisation,
+		"token": o.Token, "method": o.Method, "path": o.Path, "quirk": o.Quirk, "since": o.Since,
 	} {
 		if value != "" {
 			query.Set(name, value)

@@ -64,6 +64,16 @@ func (c *Client) DisableToken(ctx context.Context, org, token string) (Token, er
 	return call[Token](ctx, c, http.MethodPost, path("orgs", org, "tokens", token, "disable"), nil, nil)
 }
 
+// LimitToken changes what a token, by id or name, is limited to.
+func (c *Client) LimitToken(ctx context.Context, org, token string, limits TokenLimits) (Token, error) {
+	return call[Token](ctx, c, http.MethodPost, path("orgs", org, "tokens", token, "limit"), nil, limits)
+}
+
+// CheckToken asks what is wrong with a token itself, which the daemon neither keeps nor logs.
+func (c *Client) CheckToken(ctx context.Context, org, token string) (TokenCheck, error) {
+	return call[TokenCheck](ctx, c, http.MethodPost, path("orgs", org, "tokens", "check"), nil, CheckToken{token})
+}
+
 // DeleteToken deletes a token by id or name.
 func (c *Client) DeleteToken(ctx context.Context, org, token string) error {
 	return c.do(ctx, http.MethodDelete, path("orgs", org, "tokens", token), nil, nil, nil)

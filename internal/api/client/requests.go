@@ -12,9 +12,22 @@ type SCIMSwitch struct {
 
 // NewToken is the body of POST /orgs/{org}/tokens.
 type NewToken struct {
-	Name       string `json:"name"`
-	Expires    string `json:"expires" doc:"a number and h, d or w, such as 90d; or never"`
-	Connection string `json:"connection,omitempty" doc:"the connection to bind it to; empty: the organisation's only one, or none"`
+	Name       string   `json:"name"`
+	Expires    string   `json:"expires" doc:"a number and m, h, d or w, such as 90d; or never"`
+	Connection string   `json:"connection,omitempty" doc:"the connection to bind it to; empty: the organisation's only one, or none"`
+	From       []string `json:"from,omitempty" doc:"addresses, or ranges of them such as 10.0.0.0/8; empty: any"`
+	Rate       int      `json:"rate,omitempty" doc:"requests a second, 25 or more; 0: any number"`
+}
+
+// TokenLimits is the body of POST /orgs/{org}/tokens/{token}/limit. What is left out stays as it is.
+type TokenLimits struct {
+	From []string `json:"from,omitzero" doc:"addresses, or ranges of them such as 10.0.0.0/8; an empty list: any"`
+	Rate *int     `json:"rate,omitempty" doc:"requests a second, 25 or more; 0: any number"`
+}
+
+// CheckToken is the body of POST /orgs/{org}/tokens/check.
+type CheckToken struct {
+	Token string `json:"token"`
 }
 
 // NewAPIKey is the body of POST /orgs/{org}/apikeys.
@@ -65,13 +78,13 @@ type RenameConnection struct {
 // AskDiff is the body of POST /orgs/{org}/diff.
 type AskDiff struct {
 	Connection string `json:"connection,omitempty"`
-	User       string `json:"user,omitempty"`
+	User       string `json:"user,omitempty" doc:"only this person: our id, a userName, email, externalId or the IdP's id; the answer is finished"`
 }
 
 // AskResync is the body of POST /orgs/{org}/resync.
 type AskResync struct {
 	Connection string `json:"connection,omitempty" doc:"empty: each connection of the organisation"`
-	User       string `json:"user,omitempty"`
+	User       string `json:"user,omitempty" doc:"only this person: our id, a userName, email, externalId or the IdP's id; the answer is finished"`
 	Full       bool   `json:"full,omitempty"`
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/http"
 	"net/url"
@@ -57,9 +58,18 @@ func (c *Client) Runs(ctx context.Context, o ListOptions) iter.Seq2[Run, error] 
 	return Pages(ctx, c, "/runs", o.query(), o.Limit, keep)
 }
 
-// Run returns a run, with its actions if asked.
+// Run returns a run, with its actions if asked. A plan that is too large for one answer is read page by page.
 func (c *Client) Run(ctx context.Context, id string, actions bool) (Run, error) {
-	return call[Run](ctx, c, http.MethodGet, path("runs", id), url.Values{"actions": {strconv.FormatBool(actions)}}, nil)
+	r, err := call[Run](ctx, c, http.MethodGet, path("runs", id), url.Values{"actions": {strconv.FormatBool(actions)}}, nil)
+	var refused *Error
+	if !actions || !errors.As(err, &refused) || refused.Status != http.StatusRequestEntityTooLarge {
+		return r, err
+	}
+	if r, err = call[Run](ctx, c, http.MethodGet, path("runs", id), nil, nil); err != nil {
+		return r, err
+	}
+	r.Actions, err = Collect(Pages[Action](ctx, c, path("runs", id, "actions"), nil, 0, nil))
+	return r, err
 }
 
 // ApproveRun approves a run's held plan, or the part of it that has those kinds.

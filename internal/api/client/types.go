@@ -25,6 +25,16 @@ type Token struct {
 	Disabled   bool       `json:"disabled"`
 	LastUsedAt *time.Time `json:"last_used_at"`
 	CreatedAt  time.Time  `json:"created_at"`
+	DaysLeft   *int       `json:"days_left,omitempty" doc:"whole days until it expires; left out: never"`
+	From       []string   `json:"from,omitempty" doc:"the ranges of addresses that it is taken from; left out: any"`
+	Rate       int        `json:"rate,omitempty" doc:"requests a second that each replica takes with it; left out: any number"`
+}
+
+// TokenCheck says what is wrong with a token for an organisation.
+type TokenCheck struct {
+	OK       bool     `json:"ok"`
+	Problems []string `json:"problems" doc:"each with the way out"`
+	Token    *Token   `json:"token" doc:"null: it is none of this organisation"`
 }
 
 // APIKey opens the management API for one organisation. Key itself is there only in the answer that creates it.
@@ -128,6 +138,18 @@ type Progress struct {
 	Applied int    `json:"applied"`
 }
 
+// Person is what a resync of one person saw and did.
+type Person struct {
+	Key      string            `json:"key" doc:"as it was given"`
+	ObjectID string            `json:"object_id" doc:"the IdP's id; empty: the IdP has no such person"`
+	MemberID *string           `json:"member_id" doc:"null: nobody here"`
+	There    string            `json:"there" doc:"what the IdP said"`
+	Here     string            `json:"here" doc:"what was stored"`
+	Done     string            `json:"done" doc:"what was done, and why something was not"`
+	Wanted   map[string]string `json:"wanted,omitempty" doc:"the mapped attributes, as the IdP has them"`
+	Stored   map[string]string `json:"stored,omitempty" doc:"the same attributes, as they were here"`
+}
+
 // Run is one pull, plan, guard and apply.
 type Run struct {
 	Run          string         `json:"run"`
@@ -140,6 +162,8 @@ type Run struct {
 	Actions      []Action       `json:"actions"`
 	Totals       map[string]int `json:"totals" doc:"actions other than none, by drift kind"`
 	Error        string         `json:"error,omitempty"`
+	Note         string         `json:"note,omitempty" doc:"what is to be known beside the state"`
+	Person       *Person        `json:"person,omitempty" doc:"what a run of mode one saw and did"`
 	Incomplete   []string       `json:"incomplete,omitempty" doc:"the lists that were not read whole, and why"`
 	Progress     *Progress      `json:"progress,omitempty"`
 	RequestedBy  string         `json:"requested_by"`
@@ -187,6 +211,7 @@ type Request struct {
 	ResponseBody string    `json:"response_body"`
 	DurationMS   int64     `json:"duration_ms"`
 	Detail       string    `json:"detail,omitempty" doc:"for the operator: what the answer did not say"`
+	Quirk        string    `json:"quirk,omitempty" doc:"what was tolerated of the request, with commas"`
 	Repeats      int       `json:"repeats,omitempty"`
 }
 

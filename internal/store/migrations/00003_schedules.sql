@@ -12,6 +12,7 @@ CREATE TABLE schedules (
     next_due       BIGINT NOT NULL,
     skip_run       {text} NOT NULL,
     skip_for       {text} NOT NULL,
+    skips          BIGINT NOT NULL,
     PRIMARY KEY (org_id, connection_id, mode)
 );
 CREATE INDEX schedules_due ON schedules (next_due);
