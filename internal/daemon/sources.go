@@ -148,7 +148,7 @@ func (d *Daemon) open(e *config.Connection) (*syncer.Source, roster.ConnectionSy
 		}
 		sync.Target = "tenant " + e.Entra.TenantID + ", service principal " + e.Entra.ServicePrincipalID
 		sync.Settings, sync.Managed = m.Fingerprint(), m.Managed()
-		return &syncer.Source{Reader: reader, Mapping: m, Evidence: "graph"}, sync, nil
+		return &syncer.Source{Reader: reader, Mapping: m, Evidence: "graph", Delta: deltas(e.Schedule)}, sync, nil
 	case roster.KindOkta:
 		m := mapping.Okta()
 		reader, err := okta.Open(okta.Config{
@@ -158,14 +158,18 @@ func (d *Daemon) open(e *config.Connection) (*syncer.Source, roster.ConnectionSy
 			return nil, sync, err
 		}
 		sync.Target = "org " + e.Okta.OrgURL + ", application " + e.Okta.AppID
-		sync.Settings, sync.Managed = m.Fingerprint(), m.Managed()
-		return &syncer.Source{Reader: reader, Mapping: m, Evidence: "okta"}, sync, nil
+		// Who counts as in scope, and as a team, hangs on these two as on the mapping.
+		sync.Settings, sync.Managed = m.Fingerprint()+" teams="+e.Okta.Teams+" suspended="+e.Okta.Suspended, m.Managed()
+		return &syncer.Source{Reader: reader, Mapping: m, Evidence: "okta", Delta: deltas(e.Schedule)}, sync, nil
 	case roster.KindSCIM:
 		sync.Target = "push only"
 		return nil, sync, nil
 	}
 	return nil, sync, fmt.Errorf("kind %s is not known", e.Kind)
 }
+
+// deltas reports whether deltas are scheduled, so that full runs take a cursor for them.
+func deltas(c *config.Schedule) bool { return c != nil && c.Delta != "" }
 
 func schedules(c *config.Schedule) []roster.Schedule {
 	if c == nil {
