@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -19,6 +20,7 @@ type groupCommit struct {
 	mu      sync.Mutex
 	queue   []*groupJob
 	running bool
+	closed  bool
 	idle    sync.WaitGroup
 	conn    *preparing // of whoever drains
 }
@@ -41,6 +43,10 @@ func (g *groupCommit) do(ctx context.Context, fn func(roster.Tx) error) error {
 	}
 	job := &groupJob{ctx: ctx, fn: fn, done: make(chan struct{})}
 	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return fmt.Errorf("begin a transaction: %w", errClosed)
+	}
 	g.queue = append(g.queue, job)
 	if !g.running {
 		g.running = true
@@ -55,13 +61,21 @@ func (g *groupCommit) do(ctx context.Context, fn func(roster.Tx) error) error {
 	return job.err
 }
 
-// close waits until nothing is being written and gives the connection back.
+// errClosed says that somebody writes who outlived the database, such as the last heartbeat of a process that stops.
+var errClosed = errors.New("the database is closed")
+
+// close turns away who comes later, waits until nothing is being written, and gives the connection back.
 func (g *groupCommit) close() error {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
 	g.idle.Wait()
-	if g.conn == nil {
+	conn := g.conn
+	g.conn = nil
+	if conn == nil {
 		return nil
 	}
-	return g.conn.close()
+	return conn.close()
 }
 
 // drain commits what waits, group by group, until nothing does.

@@ -307,3 +307,49 @@ func TestATransactionWhoseCallerGoesAwayDisturbsNobody(t *testing.T) {
 		}
 	})
 }
+
+func TestClosingTurnsWritersAwayAndLosesNothingAcknowledged(t *testing.T) {
+	storetest.EachDatabase(t, func(t *testing.T, d storetest.Database) {
+		t.Helper()
+		org, db := roster.NewID(), storetest.Open(t, d)
+		r := roster.New(db)
+		if _, err := r.Commit(t.Context(), org, roster.Cause{}, []roster.Change{roster.OrgCreate{ID: org, Name: "acme"}}); err != nil {
+			t.Fatal(err)
+		}
+		var wait sync.WaitGroup
+		kept, begun := make([]int, 8), make(chan struct{}, 8)
+		for w := range kept {
+			wait.Go(func() {
+				for i := range 100 {
+					_, err := r.Commit(t.Context(), org, push(""), []roster.Change{
+						roster.MemberCreate{Attributes: roster.Attributes{"userName": fmt.Sprintf("u%d.%d", w, i)}, Active: true}})
+					if i == 0 {
+						begun <- struct{}{}
+					}
+					if err != nil {
+						return // the database is closed
+					}
+					kept[w]++
+				}
+			})
+		}
+		for range kept {
+			<-begun
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		wait.Wait()
+		there, _, err := storetest.Open(t, d).Members(t.Context(), org, store.List{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 0
+		for _, n := range kept {
+			want += n
+		}
+		if want == 0 || len(there) < want {
+			t.Errorf("%d commits were acknowledged, %d are there", want, len(there))
+		}
+	})
+}
