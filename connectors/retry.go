@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -130,6 +133,31 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+// RetryAfter reads the header Retry-After as seconds or as a date (RFC 9110 section 10.2.3); 0 where it says nothing. Graph
+// sends fractions of a second (Graph documentation, "Microsoft Graph throttling guidance"); they are rounded up.
+func RetryAfter(h http.Header) time.Duration {
+	raw := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseFloat(raw, 64); err == nil {
+		if math.IsNaN(seconds) {
+			return 0
+		}
+		return wholeSeconds(time.Duration(max(0, min(seconds, 1e6)) * float64(time.Second)))
+	}
+	at, err := http.ParseTime(raw)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return max(0, wholeSeconds(at.Sub(now)))
+}
+
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
 }
 
 // BaseTransport returns what requests go out by: hc's transport, or a copy of Go's default.

@@ -84,6 +84,7 @@ type Attributes struct{ UserName, Email, GroupName string }
 type Lists struct {
 	OneOfPeople bool // the assignments are the list of users: what breaks one breaks the other
 	Teams       bool // the groups that mean to become teams are a list of their own
+	OneAnswer   bool // a group's members come in one answer, however many they are
 	// Repeats: a delta may say again what changed before its cursor. The suite then doesn't ask for silence about what did
 	// not change.
 	Repeats bool
@@ -93,4 +94,12 @@ type Lists struct {
 func (l Lists) same(a, b connectors.CollectionKind) bool {
 	ofPeople := func(k connectors.CollectionKind) bool { return k == connectors.Assignments || k == connectors.Users }
 	return a == b || l.OneOfPeople && ofPeople(a) && ofPeople(b)
+}
+
+// broken returns the page of a group's members that the suite breaks, where it can something that comes before.
+func (l Lists) broken() int {
+	if l.OneAnswer {
+		return 1
+	}
+	return 2
 }

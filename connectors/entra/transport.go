@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rosterd/rosterd/connectors"
 )
@@ -79,29 +76,4 @@ func odataError(status int, body []byte) []byte {
 		return []byte(`{"error":{"code":"","message":""}}`)
 	}
 	return clean
-}
-
-// retryAfter reads the header as seconds or as a date. Graph sends fractions of a second (Graph documentation,
-// "Microsoft Graph throttling guidance"); they are rounded up.
-func retryAfter(h http.Header) time.Duration {
-	raw := strings.TrimSpace(h.Get("Retry-After"))
-	if seconds, err := strconv.ParseFloat(raw, 64); err == nil {
-		if math.IsNaN(seconds) {
-			return 0
-		}
-		return wholeSeconds(time.Duration(max(0, min(seconds, 1e6)) * float64(time.Second)))
-	}
-	at, err := http.ParseTime(raw)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return max(0, wholeSeconds(at.Sub(now)))
-}
-
-func wholeSeconds(d time.Duration) time.Duration {
-	return (d + time.Second - 1).Truncate(time.Second)
 }
