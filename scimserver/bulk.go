@@ -132,6 +132,9 @@ func (j *bulkJob) carryOut(i int, op *scim.BulkOperation, refs []string) scim.Bu
 	out := scim.BulkResult{Method: op.Method, BulkID: op.BulkID}
 	fail := func(e *scim.Error) scim.BulkResult {
 		out.Status, out.Err = e.Status, e
+		if op.Method != http.MethodPost && out.Location == "" && !strings.Contains(op.Path, "bulkId:") {
+			out.Location = j.location(op.Path) // a result has one unless it is that of a POST (RFC 7644, section 3.7)
+		}
 		return out
 	}
 	if op.Err != nil {
@@ -322,6 +325,7 @@ func (j *bulkJob) part(i int, op scim.BulkOperation, id string) (*exchange, erro
 		}
 	}
 	r.Header.Del("If-Match")
+	r.Header.Del("If-None-Match")
 	if op.Version != "" {
 		r.Header.Set("If-Match", op.Version)
 	}

@@ -81,11 +81,14 @@ func (x *exchange) expected(current func() (int64, error)) (int64, error) {
 			switch tag = strings.TrimSpace(tag); tag {
 			case "":
 			case "*":
-				return 0, nil
+				return 0, x.noneMatch(current)
 			default:
 				versions = append(versions, versionOf(tag))
 			}
 		}
+	}
+	if err := x.noneMatch(current); err != nil {
+		return 0, err
 	}
 	switch len(versions) {
 	case 0:

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/rosterd/rosterd/internal/store"
@@ -55,6 +54,9 @@ func (x *exchange) openCursor(l *listing) (*store.Position, error) {
 	if !hmac.Equal(c.Query, x.fingerprint(l)) {
 		return nil, scim.InvalidCursor("the cursor is that of another query: only the cursor may differ from page to page")
 	}
+	if !l.HasCount {
+		l.count = min(c.Count, x.s.limits.maxPage)
+	}
 	if c.Count != l.count {
 		return nil, scim.InvalidCount("count must stay %d, as for the first page", c.Count)
 	}
@@ -68,16 +70,17 @@ func (x *exchange) seal(body []byte) []byte {
 	return mac.Sum(nil)[:sealLength]
 }
 
-// fingerprint digests what must stay the same from page to page.
+// fingerprint digests what must stay the same from page to page: what is asked for, in whatever spelling. The example of
+// RFC 9865, section 2, itself writes userName on one page and username on the next.
 func (x *exchange) fingerprint(l *listing) []byte {
 	h := sha256.New()
 	order := "ascending"
 	if l.Descending {
 		order = "descending"
 	}
-	parts := []string{x.org.ID, x.token.Connection, l.Filter, strings.ToLower(l.SortBy), order}
+	parts := []string{x.org.ID, x.token.Connection, order}
 	for _, k := range l.kinds {
-		parts = append(parts, k.t.Name)
+		parts = append(parts, k.t.Name, k.asked, k.sortedBy)
 	}
 	for _, p := range parts {
 		_ = binary.Write(h, binary.BigEndian, int64(len(p))) // a hash takes everything

@@ -60,6 +60,9 @@ func (x *exchange) resourceTypes() error {
 
 // resourceType is GET /ResourceTypes/{name}.
 func (x *exchange) resourceType() error {
+	if err := x.noFilter(); err != nil {
+		return err
+	}
 	for _, t := range x.types() {
 		if strings.EqualFold(t.Name, x.arg) {
 			return x.sendJSON(t.At(x.base))
@@ -68,7 +71,7 @@ func (x *exchange) resourceType() error {
 	return scim.NewError(http.StatusNotFound, "no resource type %q", clip(x.arg))
 }
 
-// schemas is GET /Schemas.
+// schemas is GET /Schemas: those of resources (RFC 7644, section 4).
 func (x *exchange) schemas() error {
 	if err := x.noFilter(); err != nil {
 		return err
@@ -82,13 +85,19 @@ func (x *exchange) schemas() error {
 	return x.sendJSON(scim.NewListResponse(docs, len(docs), 1))
 }
 
-// schema is GET /Schemas/{urn}.
+// schema is GET /Schemas/{urn}. Beside those of resources, which the list has, it knows the schemas of the discovery
+// documents (RFC 7643, section 8.7.2).
 func (x *exchange) schema() error {
+	if err := x.noFilter(); err != nil {
+		return err
+	}
+	known := scim.ServiceSchemas()
 	for _, t := range x.types() {
-		for _, s := range t.Schemas() {
-			if strings.EqualFold(s.ID, x.arg) {
-				return x.sendJSON(s.At(x.base))
-			}
+		known = append(known, t.Schemas()...)
+	}
+	for _, s := range known {
+		if strings.EqualFold(s.ID, x.arg) {
+			return x.sendJSON(s.At(x.base))
 		}
 	}
 	return scim.NewError(http.StatusNotFound, "no schema %q", clip(x.arg))

@@ -36,6 +36,7 @@ type exchange struct {
 	body  []byte              // as read so far
 	given []byte              // the body of an operation of a bulk request; nil: it is read from the request
 	part  string              // what the request is a part of, for the request log
+	leave func()              // gives back the place of a large body; nil: it has none
 	trace trace
 }
 
@@ -76,10 +77,13 @@ func (x *exchange) send(a answer) {
 }
 
 func (x *exchange) header(a answer) {
+	if x.leave != nil {
+		x.leave()
+	}
 	h := x.w.Header()
 	h.Set("Cache-Control", "no-store")
 	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
-		h.Set("Content-Type", mediaType)
+		h.Set("Content-Type", answerType(x.r.Header.Values("Accept")))
 	}
 	if a.location != "" {
 		h.Set("Location", a.location)
@@ -125,7 +129,7 @@ func (x *exchange) readUpTo(limit int64, tooLarge string) error {
 	case len(bytes.TrimSpace(x.body)) == 0:
 		return scim.InvalidSyntax("the body is empty")
 	}
-	return nil
+	return x.admitLarge()
 }
 
 // contentType accepts SCIM's own type and plain JSON, both in UTF-8, and a client that names none.

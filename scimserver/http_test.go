@@ -111,13 +111,35 @@ func (s *service) raw(method, path string, header map[string]string) *http.Respo
 }
 
 func TestWhateverIsAcceptedTheAnswerIsSCIM(t *testing.T) {
+	const own, plain = "application/scim+json", "application/json"
 	each(t, func(s *service) {
-		for _, accept := range []string{"application/scim+json", "application/json", "*/*", "", "text/html", "application/xml;q=0.9", "nonsense"} {
+		for accept, want := range map[string]string{
+			own: own, "*/*": own, "": own, "text/html": own, "application/xml;q=0.9": own, "nonsense": own, plain + ";q=x": own,
+			"application/json, text/plain, */*": own, "application/scim+json, application/json": own, "application/json, application/*": own,
+			plain: plain, "APPLICATION/JSON; charset=utf-8": plain, "application/json, */*;q=0.1": plain,
+			"application/json, application/scim+json;q=0.5": plain, "application/json;q=0": own,
+		} {
 			for _, path := range []string{"/Users", "/Users/nobody", "/ServiceProviderConfig"} {
 				r := s.send(request{method: "GET", path: path, header: map[string]string{"Accept": accept}})
-				if r.status >= 406 || r.header.Get("Content-Type") != "application/scim+json" {
-					s.Errorf("%s, Accept %q: %d %v", path, accept, r.status, r.header)
+				if r.status >= 406 || r.header.Get("Content-Type") != want {
+					s.Errorf("%s, Accept %q: %d %v, want %s", path, accept, r.status, r.header, want)
 				}
+			}
+		}
+	})
+}
+
+func TestTheSchemasOfDiscoveryAreServedByName(t *testing.T) {
+	each(t, func(s *service) {
+		listed := s.must(http.StatusOK, "GET", "/Schemas", "")
+		for _, name := range []string{"ServiceProviderConfig", "ResourceType", "Schema"} {
+			urn := "urn:ietf:params:scim:schemas:core:2.0:" + name
+			r := s.must(http.StatusOK, "GET", "/Schemas/"+urn, "")
+			if r.text("id") != urn || r.at("meta/location") != s.root+"/service/v1/scim/v2/Schemas/"+urn || len(list(r.body["attributes"])) < 4 {
+				s.Errorf("%s: %s", urn, r.raw)
+			}
+			if bytes.Contains(listed.raw, []byte(`"id":"`+urn+`"`)) {
+				s.Errorf("%s is no schema of a resource, but listed", urn)
 			}
 		}
 	})
@@ -225,6 +247,11 @@ func TestDiscoveryDocuments(t *testing.T) {
 			// What a list takes is ignored here, but for a filter (RFC 7644, section 4).
 			if again := s.must(http.StatusOK, "GET", path+"?startIndex=2&count=1&sortBy=id&attributes=id", ""); !bytes.Equal(again.raw, r.raw) {
 				s.Errorf("%s with parameters: %s", path, again.raw)
+			}
+		}
+		for _, path := range []string{"/ResourceTypes/User", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User"} {
+			if r := s.do("GET", path+"?filter=id+pr", ""); r.status != http.StatusForbidden {
+				s.Errorf("%s with a filter: %d", path, r.status)
 			}
 		}
 		for _, path := range []string{"/Schemas", "/ResourceTypes", "/ServiceProviderConfig"} {

@@ -27,6 +27,8 @@ type listedType struct {
 	projection scim.Projection
 	filter     *roster.Filter
 	sort       *roster.Sort
+	// asked and sortedBy are the filter and what is sorted by in canonical form, for the cursor.
+	asked, sortedBy string
 }
 
 func (l *listing) projection(users bool) scim.Projection {
@@ -117,14 +119,14 @@ func (x *exchange) listing(q scim.ListQuery, types []*scim.ResourceType) (*listi
 				return nil, err
 			}
 			f := low.lower(parsed)
-			k.filter = &f
+			k.filter, k.asked = &f, parsed.String()
 		}
 		if q.SortBy != "" {
 			path, err := scim.ParseSort(t, q.SortBy)
 			if err != nil {
 				return nil, err
 			}
-			k.sort = low.lowerSort(path, q.Descending)
+			k.sort, k.sortedBy = low.lowerSort(path, q.Descending), path.String()
 		}
 		l.kinds = append(l.kinds, k)
 	}

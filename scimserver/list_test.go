@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -95,6 +96,24 @@ func TestPagesByCursor(t *testing.T) {
 	})
 }
 
+func TestACursorGoesOnWhateverTheQuerysSpelling(t *testing.T) {
+	each(t, func(s *service) {
+		s.crowd()
+		ask := func(query string) reply { s.Helper(); return s.must(http.StatusOK, "GET", "/Users?"+query, "") }
+		first := ask("filter=userName+pr+and+active+eq+true&sortBy=userName&cursor&count=2")
+		want := ask("filter=userName+pr+and+active+eq+true&sortBy=userName&startIndex=3&count=2").resources()
+		for _, query := range []string{
+			"filter=username+pr+and+active+eq+true&sortBy=username&count=2", // RFC 9865, section 2, writes both
+			"filter=(userName++PR)+AND+active+eq+True&sortBy=" + url.QueryEscape("urn:ietf:params:scim:schemas:core:2.0:User:userName") + "&sortOrder=ascending&count=2",
+			"filter=userName+pr+and+active+eq+true&sortBy=userName", // as many as before
+		} {
+			if r := ask(query + "&cursor=" + first.text("nextCursor")); !slices.Equal(r.resources(), want) || len(want) != 2 {
+				s.Errorf("%s: %s, want %v", query, r.raw, want)
+			}
+		}
+	})
+}
+
 func TestCursorsThatAreNotTheQuerysAreRefused(t *testing.T) {
 	eachWith(t, scimserver.Config{TokenCache: -1, MaxPage: 4}, func(s *service) {
 		s.crowd()
@@ -123,7 +142,6 @@ func TestCursorsThatAreNotTheQuerysAreRefused(t *testing.T) {
 		refused("another filter", page(cursor)+"&filter=title%20pr", "invalidCursor")
 		refused("another endpoint", "/Groups?sortBy=userName&count=2&cursor="+cursor, "invalidCursor")
 		refused("another count", "/Users?sortBy=userName&count=3&cursor="+cursor, "invalidCount")
-		refused("no count", "/Users?sortBy=userName&cursor="+cursor, "invalidCount")
 		refused("too high a count", "/Users?count=5&cursor=", "invalidCount")
 		refused("no number", "/Users?count=two&cursor=", "invalidCount")
 		refused("an index beside it", "/Users?startIndex=1&cursor=", "invalidValue")

@@ -11,8 +11,8 @@ import (
 // masked stands in the request log for a secret.
 const masked = `"***"`
 
-// tokenText finds tokens and API keys of ours, wherever somebody pasted one.
-var tokenText = regexp.MustCompile(`\b(rst|rak)_[a-z2-7]{16,}`)
+// tokenText finds tokens and API keys of ours, wherever somebody pasted one: also behind %22.
+var tokenText = regexp.MustCompile(`(rst|rak)_[a-z2-7]{16,}`)
 
 func maskTokens(s string) string {
 	if !strings.Contains(s, "rst_") && !strings.Contains(s, "rak_") { // ten times as fast as the pattern
@@ -28,13 +28,23 @@ func maskTokensIn(b []byte) []byte {
 	return tokenText.ReplaceAll(b, []byte("${1}_***"))
 }
 
-// loose finds secrets in what is no JSON at all, such as a form.
-var loose = regexp.MustCompile(`(?i)((?:password|passwd|secret)["']?\s*[:=]\s*)[^\s,;&}]+`)
+// loose finds secrets in what is no JSON at all, such as a form or XML.
+var loose = regexp.MustCompile(`(?i)((?:password|passwd|secret)["']?(?:\s*[:=>]\s*|\s+(?:eq|ne|co|sw|ew|gt|ge|lt|le)\s+))[^\s,;&}<]+`)
+
+// comparison finds in a text that something is held against a secret, or set to it, as a filter or a path has it.
+var comparison = regexp.MustCompile(`(?i)(?:password|passwd|secret|token|credential)[\w.\]]*["']?(?:\s*[=:>\[]|\s+(?:eq|ne|co|sw|ew|gt|ge|lt|le)\b)`)
+
+// holdsSecret reports whether a text speaks of a secret and, by its form, has it.
+func holdsSecret(s string) bool { return namesSecret(s) && comparison.MatchString(s) }
 
 // maskSecrets returns a body with the values of passwords and other secrets replaced, at any depth: those of keys that
-// name one, and the "value" beside a "path" that names one (a PATCH operation). It keeps everything else byte for byte,
-// and does what it can for malformed JSON. Of a body much longer than keep, only the beginning is returned.
+// name one, the "value" beside a "path" that names one (a PATCH operation), and texts that compare one, such as a filter. It
+// keeps everything else byte for byte, and does what it can for malformed JSON. Of a body much longer than keep, only the
+// beginning is returned.
 func maskSecrets(body []byte, keep int) []byte {
+	if bytes.IndexByte(body, 0) >= 0 { // no JSON has one, but UTF-16 does, between any two letters
+		body = bytes.ReplaceAll(body, []byte{0}, nil)
+	}
 	if !mentionsSecret(body) {
 		return body[:min(len(body), keep+1)]
 	}
@@ -132,11 +142,18 @@ func stringEnd(src []byte, i int) int {
 
 // text takes a string: the key of an object's next value, or a value.
 func (m *masker) text(at span) {
-	if n := len(m.stack); n > 0 && m.stack[n-1].object && !m.stack[n-1].hasKey {
+	n := len(m.stack)
+	key := n > 0 && m.stack[n-1].object && !m.stack[n-1].hasKey
+	raw := m.src[at.from:at.to]
+	if key {
 		m.stack[n-1].key, m.stack[n-1].hasKey = m.unquote(at), true
-		return
 	}
-	m.value(at)
+	if (bytes.IndexByte(raw, '\\') >= 0 || namesSecret(string(raw))) && holdsSecret(m.unquote(at)) {
+		m.found = append(m.found, at)
+	}
+	if !key {
+		m.value(at)
+	}
 }
 
 func (m *masker) unquote(at span) string {

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -151,18 +150,32 @@ func loggedBody(body []byte) string {
 	return printable(string(maskTokensIn(maskSecrets(body, maxLoggedBody))), maxLoggedBody)
 }
 
-// secretQuery finds parameters, and comparisons in a filter, that hold a secret. The path is matched in its encoded form.
-var secretQuery = regexp.MustCompile(`(?i)([^?&=]*(?:password|secret|token)[^=&]*=)[^&]*|((?:password|secret)[^&]*?(?:%22|"))[^&]*`)
-
 func loggedPath(u *url.URL) string {
 	path := u.EscapedPath()
-	if query := u.RawQuery; query != "" {
-		if namesSecret(query) { // nearly none does, and the pattern is slow
-			query = secretQuery.ReplaceAllString(query, "$1$2***")
-		}
-		path += "?" + query
+	if u.RawQuery != "" {
+		path += "?" + maskQuery(u.RawQuery)
 	}
 	return printable(maskTokens(path), maxLoggedLine)
+}
+
+// maskQuery replaces the values of parameters that name a secret or, as a filter may, hold one. The rest stays as it was
+// sent.
+func maskQuery(raw string) string {
+	if !namesSecret(raw) && !strings.Contains(raw, "%") { // nearly none does
+		return raw
+	}
+	params := strings.Split(raw, "&")
+	for i, p := range params {
+		name, value, _ := strings.Cut(p, "=")
+		plain, err := url.QueryUnescape(p)
+		if namesSecret(name) || namesSecret(p) && err != nil || holdsSecret(plain) {
+			params[i] = name + "=***"
+			if value == "" {
+				params[i] = "***"
+			}
+		}
+	}
+	return strings.Join(params, "&")
 }
 
 // printable makes text fit for both databases, valid UTF-8 without NUL, and cuts it between two characters.

@@ -72,6 +72,12 @@ func TestNoSecretReachesTheRequestLog(t *testing.T) {
 		"without quotes":             `{"userName":"u@x.com","password":hunter2}`,
 		"in a form":                  `userName=u@x.com&password=hunter2`,
 		"behind a stray quote":       `{"userName: "u@x.com","password":"hunter2"}`,
+		"in XML":                     `<user><password>hunter2</password></user>`,
+		"in a text":                  `"password=hunter2"`,
+		"in UTF-16":                  "\xff\xfe" + strings.Join(strings.Split(`{"password":"hunter2"}`, ""), "\x00") + "\x00",
+		"in a path's filter":         `{"Operations":[{"op":"remove","path":"emails[password eq \"hunter2\"]"}]}`,
+		"in a path as a key":         `{"userName":"u@x.com","emails[password eq \"hunter2\"].value":"x"}`,
+		"in a filter, escaped":       `{"filter":"pass\u0077ord eq \"hunter2\""}`,
 	}
 	each(t, func(s *service) {
 		victim := s.user("p@x.com")
@@ -88,6 +94,33 @@ func TestNoSecretReachesTheRequestLog(t *testing.T) {
 					s.Errorf("%s: %s logged as %s", name, body, rows[0].RequestBody)
 				}
 			}
+		}
+	})
+}
+
+func TestNoSecretOfAnAddressReachesTheRequestLog(t *testing.T) {
+	_, token, _ := roster.MintToken()
+	each(t, func(s *service) {
+		for _, query := range []string{
+			"access_token=hunter2", "client_secret=hunter2", "x=password:hunter2", "pass%77ord=hunter2", "password=%zzhunter2",
+			"filter=password+eq+%22hunter2%22", "filter=not+(userName+eq+%22a%22+or+pass%77ord+sw+%22hunter2%22)",
+			"filter=userName%20eq%20%22" + token + "%22",
+		} {
+			before := len(s.log(s.org))
+			s.send(request{method: "GET", path: "/Users?count=1&" + query})
+			s.send(request{method: "POST", path: "/Users/.search?count=1&" + query, body: `{"filter":"password eq \"hunter2\""}`})
+			s.flush()
+			rows := s.log(s.org)[before:]
+			all := fmt.Sprintf("%+v", rows)
+			if len(rows) != 2 || strings.Contains(all, "hunter2") || strings.Contains(all, token) || !strings.Contains(all, "count=1&") {
+				s.Errorf("%s: logged %s", query, all)
+			}
+		}
+		before := len(s.log(s.org))
+		s.must(http.StatusOK, "GET", "/Users?filter=displayName+eq+%22the+token%22&attributes=password", "")
+		s.flush()
+		if row := s.log(s.org)[before]; !strings.HasSuffix(row.Path, "?filter=displayName+eq+%22the+token%22&attributes=password") {
+			s.Errorf("what holds no secret is logged as %s", row.Path)
 		}
 	})
 }

@@ -60,6 +60,7 @@ type Server struct {
 	used    *usage
 	unknown *unknownTokens
 	journal *journal
+	large   chan struct{} // has as many as large bodies are worked on
 	handler http.Handler
 }
 
@@ -90,7 +91,7 @@ func New(cfg Config) (*Server, error) {
 			pageMembers: orDefault(cfg.MaxPageMembers, 20_000), search: orDefault(cfg.SearchTime, 15*time.Second),
 		},
 		now: cfg.Now, users: scim.NewUserType(), own: map[string]*scim.ResourceType{}, groups: scim.NewGroupType(), used: newUsage(),
-		unknown: newUnknownTokens(), journal: newJournal(!cfg.SkipReads),
+		unknown: newUnknownTokens(), journal: newJournal(!cfg.SkipReads), large: make(chan struct{}, largeAtOnce),
 	}
 	if s.now == nil {
 		s.now = time.Now

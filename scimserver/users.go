@@ -193,19 +193,24 @@ func (x *exchange) userPatch(p scim.Projection) (write, error) {
 	})
 }
 
-// patchBody reads a PATCH. Entra means an upsert by replace also in the mode in which it writes its operations small.
+// patchBody reads a PATCH. Entra means an upsert by replace also in the mode in which it writes its operations small, which
+// an administrator switches on by a parameter of the tenant URL.
 func (x *exchange) patchBody() ([]scim.Operation, error) {
 	if err := x.readBody(); err != nil {
 		return nil, err
 	}
 	ops, err := scim.ParsePatch(x.body)
-	if err == nil && entraAgent.MatchString(x.r.UserAgent()) {
+	if err == nil && (entraAgent.MatchString(x.r.UserAgent()) || x.query.Has(entraFlag)) {
 		for i := range ops {
 			ops[i].Makes = ops[i].Op == scim.Replace
 		}
 	}
 	return ops, err
 }
+
+// entraFlag stands in the tenant URL of a job that keeps to the RFC in how it writes PATCH (Microsoft Learn, "Known issues and
+// resolutions with SCIM 2.0 protocol compliance").
+const entraFlag = "aadOptscim062020"
 
 // entraAgent finds the provisioning service of Entra by its User-Agent.
 var entraAgent = regexp.MustCompile(`(?i)azure|entra\b|microsoft|msft`)

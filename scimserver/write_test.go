@@ -266,6 +266,35 @@ func TestIfMatchOnEveryWrite(t *testing.T) {
 	})
 }
 
+func TestIfNoneMatchRefusesAWriteToTheVersionItNames(t *testing.T) {
+	each(t, func(s *service) {
+		ada, g := s.user("ada@x.com"), s.group("Eng")
+		for path, put := range map[string]string{"/Users/" + ada: `{"userName":"x"}`, "/Groups/" + g: `{"displayName":"x"}`} {
+			steps := []struct{ method, body string }{{"PUT", put}, {"PATCH", patch(`{"op":"replace","path":"displayName","value":"y"}`)}, {"DELETE", ""}}
+			for _, step := range steps {
+				for _, header := range []map[string]string{
+					{"If-None-Match": "*"}, {"If-None-Match": `W/"1"`}, {"If-None-Match": `"x", "1"`},
+					{"If-None-Match": "*", "If-Match": "*"}, {"If-None-Match": "*", "If-Match": `W/"1"`},
+				} {
+					r := s.send(request{method: step.method, path: path, body: step.body, header: header})
+					if r.status != http.StatusPreconditionFailed || r.text("status") != "412" {
+						s.Errorf("%s %s %v: %d %s", step.method, path, header, r.status, r.raw)
+					}
+				}
+			}
+			for i, step := range steps {
+				header := map[string]string{"If-None-Match": `W/"99"`, "If-Match": fmt.Sprintf(`W/"%d"`, i+1)}
+				if r := s.send(request{method: step.method, path: path, body: step.body, header: header}); r.status >= 300 {
+					s.Errorf("%s %s %v: %d %s", step.method, path, header, r.status, r.raw)
+				}
+			}
+			if r := s.send(request{method: "DELETE", path: path, header: map[string]string{"If-None-Match": "*"}}); r.status != http.StatusNotFound {
+				s.Errorf("DELETE %s, which is gone: %d %s", path, r.status, r.raw)
+			}
+		}
+	})
+}
+
 // A PUT of everybody in a large group reads no member whole and writes what differs; the answer is streamed.
 func TestAPutOfALargeGroup(t *testing.T) {
 	each(t, func(s *service) {

@@ -58,6 +58,7 @@ type batch struct {
 	memberships map[Pair]*membershipState
 	refs        map[string]*MemberRef // of members that are named in lists only
 	references  map[referenceKey]*referenceState
+	locked      map[string]bool            // values that may name somebody
 	nested      map[string]map[string]bool // the groups within a team
 	nestings    map[Nesting]bool           // those that changed
 	joined      map[string][]*Team         // by member: the teams that had named them before they came
@@ -75,7 +76,7 @@ func newBatch(tx Tx, org string, cause Cause, handOn bool) *batch {
 		tx: tx, org: org, cause: cause, handOn: handOn, seq: tx.Seq(),
 		members: map[string]*memberState{}, byUserName: map[string][]string{}, byEmail: map[string][]string{},
 		refs: map[string]*MemberRef{}, references: map[referenceKey]*referenceState{}, nested: map[string]map[string]bool{},
-		nestings: map[Nesting]bool{}, joined: map[string][]*Team{},
+		locked: map[string]bool{}, nestings: map[Nesting]bool{}, joined: map[string][]*Team{},
 		knownNames: map[string]bool{}, teams: map[string]*teamState{}, memberships: map[Pair]*membershipState{},
 		wholeTeams: map[string]bool{}, links: map[linkKey]*linkState{}, linksOf: map[string][]*linkState{},
 		linksLoaded: map[ObjectType]map[string]bool{TypeMember: {}, TypeTeam: {}},
@@ -303,8 +304,10 @@ func (b *batch) gather() {
 		switch s := b.references[k]; {
 		case s.now == nil && s.was != nil:
 			b.rows.DropRefs = append(b.rows.DropRefs, *s.was)
+			b.tellReference(s)
 		case s.now != nil && s.was == nil:
 			b.rows.References = append(b.rows.References, *s.now)
+			b.tellReference(s)
 		}
 	}
 	for _, s := range b.links {

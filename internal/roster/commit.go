@@ -72,6 +72,9 @@ func (b *batch) begin(ctx context.Context, changes []Change) error {
 	for _, c := range changes {
 		need.add(c)
 	}
+	if err := b.lockNames(ctx, changes); err != nil {
+		return err
+	}
 	if err := b.load(ctx, &need); err != nil {
 		return err
 	}

@@ -5,6 +5,9 @@ import "time"
 // MaxReferences bounds how many values a team remembers that nobody answers to yet.
 const MaxReferences = 100_000
 
+// MaxReference bounds the length of such a value in bytes: no id is longer, and PostgreSQL takes no longer key.
+const MaxReference = 1024
+
 // Reference is a value that a push named as a member of a team and that is nobody's here: an id that isn't known yet, or
 // an IdP's object id sent in its place. It is remembered until somebody comes whose id or externalId it is.
 type Reference struct {

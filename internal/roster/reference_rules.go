@@ -8,7 +8,11 @@ import (
 	"time"
 )
 
-type referenceState struct{ was, now *Reference }
+// referenceState is a remembered value before and after the batch, and who came, if they did.
+type referenceState struct {
+	was, now *Reference
+	came     string // id of a member or team
+}
 
 type referenceKey struct{ team, value string }
 
@@ -26,13 +30,16 @@ func (b *batch) loadReferences(ctx context.Context, sel ReferenceSelect) error {
 	return nil
 }
 
-// takes refuses a list of members that a team can't take: itself, or more unknown ones than it can remember. Nothing is
-// changed by then. whole says that the list is to be the whole of it.
+// takes refuses a list of members that a team can't take: itself, or unknown ones that are more or longer than it can
+// remember. Nothing is changed by then. whole says that the list is to be the whole of it.
 func (b *batch) takes(ctx context.Context, t *teamState, n *named, whole bool) (*Error, error) {
 	for _, g := range n.groups {
 		if g.ID == t.now.ID {
 			return Errorf(Invalid, "members: a group can't be a member of itself"), nil
 		}
+	}
+	if i := slices.IndexFunc(n.unknown, func(v string) bool { return len(v) > MaxReference }); i >= 0 {
+		return Errorf(Invalid, "members: a value of %d bytes is no id of a member", len(n.unknown[i])), nil
 	}
 	more := len(n.unknown)
 	if !whole && t.now.Pending > 0 && more > 0 {
@@ -120,6 +127,9 @@ func (b *batch) recall(ctx context.Context, outs []Outcome) error {
 		return err
 	}
 	values := slices.Sorted(maps.Keys(arrivals))
+	if err := b.lock(ctx, values, nil); err != nil {
+		return err
+	}
 	waiting, err := b.tx.References(ctx, b.org, ReferenceSelect{Values: values})
 	if err != nil || len(waiting) == 0 {
 		return err
@@ -249,6 +259,7 @@ func (b *batch) fulfil(ctx context.Context, t *teamState, s *referenceState, a m
 		r.Value, r.Since.UTC().Format(time.RFC3339), r.RequestID)
 	defer func() { b.cause.Reason = reason }()
 	b.dropReference(t, s)
+	s.came = id
 	if a.team != nil {
 		_, err := b.setNested(ctx, t, a.team, true)
 		return err
@@ -261,6 +272,31 @@ func (b *batch) fulfil(ctx context.Context, t *teamState, s *referenceState, a m
 		b.joined[id] = append(b.joined[id], &t.now)
 	}
 	return nil
+}
+
+// tellReference tells that a value is awaited in a team, or no longer: because who is meant came, which the membership's
+// own event tells as well, or because a push took it back.
+func (b *batch) tellReference(s *referenceState) {
+	r, doc := s.now, map[string]any{}
+	if r == nil {
+		r = s.was
+	}
+	t := b.teams[r.TeamID]
+	if t == nil { // a reference is changed with its team only
+		return
+	}
+	subject := Subject{Type: TypeMembership, ID: r.TeamID + "/" + r.Value, Name: r.Value + " in " + t.now.DisplayName}
+	doc["team"], doc["value"], doc["awaited"] = r.TeamID, r.Value, s.now != nil
+	switch {
+	case s.now != nil:
+		b.tell(subject, "membership.awaited", b.cause.Reason, nil, doc)
+		return
+	case s.came != "":
+		doc["came"] = s.came
+		b.tell(subject, "membership.arrived", b.cause.Reason, map[string]any{"team": r.TeamID, "value": r.Value, "awaited": true}, doc)
+	default:
+		b.tell(subject, "membership.forgotten", b.cause.Reason, map[string]any{"team": r.TeamID, "value": r.Value, "awaited": true}, doc)
+	}
 }
 
 func (b *batch) sortedReferences() []referenceKey {

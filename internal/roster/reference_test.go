@@ -2,6 +2,7 @@ package roster_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,11 +98,11 @@ func TestAMemberWhoIsNotKnownIsRememberedUntilTheyCome(t *testing.T) {
 		}
 		b.want("members once they came", b.seen(b.a, before.ID), "ada@x.com", "bob@x.com")
 		b.want("remembered once they came", b.remembered())
-		b.want("events", b.eventsOf(before.ID), "membership.added", "membership.added")
+		b.want("events", b.eventsOf(before.ID), "membership.added", "membership.awaited", "membership.added", "membership.arrived")
 	})
 }
 
-func TestWhatIsRememberedMovesNoVersionAndIsNoEvent(t *testing.T) {
+func TestWhatIsRememberedMovesNoVersionAndIsToldOnce(t *testing.T) {
 	each(t, func(b *bench) {
 		team := b.team(b.a, "Eng", "nobody")
 		out := b.must(push(b.a), roster.TeamEdit{ID: team.ID, Add: []string{"nobody", "nobody else"}})[0]
@@ -109,7 +110,7 @@ func TestWhatIsRememberedMovesNoVersionAndIsNoEvent(t *testing.T) {
 			b.t.Errorf("version %d, pending %d", out.Team.Version, out.Team.Pending)
 		}
 		b.want("remembered", b.remembered(), "Eng nobody", "Eng nobody else")
-		b.want("events", b.eventsOf(team.ID))
+		b.want("events", b.eventsOf(team.ID), "membership.awaited", "membership.awaited")
 		found, _, err := b.db.PendingReferences(context.Background(), b.org, store.List{Limit: 1})
 		if err != nil || len(found) != 1 || found[0].TokenName != "t" || found[0].Connection != b.a || found[0].Since.IsZero() {
 			b.t.Errorf("listed %+v, %v", found, err)
@@ -141,6 +142,16 @@ func TestWhatAPushSaysLaterWinsOverWhatIsRemembered(t *testing.T) {
 				b.want("remembered", b.remembered(), tc.left...)
 				if out.Team.Pending != int64(len(tc.left)) {
 					b.t.Errorf("the team counts %d", out.Team.Pending)
+				}
+				told := strings.Join(b.eventsOf(team.ID), " ")
+				forgotten := 2
+				for _, v := range []string{"Eng x1", "Eng x2"} {
+					if slices.Contains(tc.left, v) {
+						forgotten--
+					}
+				}
+				if strings.Count(told, "membership.forgotten") != forgotten {
+					b.t.Errorf("told as %s", told)
 				}
 				b.create(b.a, "ada@x.com", "x1")
 				want := slices.Contains(tc.left, "Eng x1")
@@ -229,13 +240,29 @@ func TestNobodyComesIntoATeamThatIsAwayBeforeItIsBack(t *testing.T) {
 		b.must(push(b.a), roster.TeamDelete{ID: team.ID})
 		b.create(b.a, "ada@x.com", "o1")
 		b.want("listed while it is away", b.remembered())
-		b.want("events while it is away", b.eventsOf(team.ID))
+		b.want("events while it is away", b.eventsOf(team.ID), "membership.awaited", "membership.awaited")
 		back := b.must(push(b.a), roster.TeamCreate{DisplayName: "Eng", ExternalID: "g1"})[0].Team
 		if back.ID != team.ID || back.Pending != 1 {
 			b.t.Errorf("back as %+v", back)
 		}
 		b.want("members once it is back", b.seen(b.a, team.ID), "ada@x.com")
 		b.want("remembered once it is back", b.remembered(), "Eng o2")
+	})
+}
+
+func TestATeamRemembersNoLongerValueThanItCan(t *testing.T) {
+	each(t, func(b *bench) {
+		var long strings.Builder
+		for i := 0; long.Len() <= roster.MaxReference; i++ {
+			fmt.Fprintf(&long, "%x", sha256.Sum256([]byte{byte(i)}))
+		}
+		fits, tooLong := long.String()[:roster.MaxReference], long.String()
+		team := b.team(b.a, "Eng", fits)
+		b.want("remembered", b.remembered(), "Eng "+fits)
+		out := b.commit(push(b.a), roster.TeamEdit{ID: team.ID, Add: []string{tooLong}})[0]
+		if out.Result != roster.Refused || out.Err.Code != roster.Invalid {
+			b.t.Errorf("a longer one: %+v", out)
+		}
 	})
 }
 

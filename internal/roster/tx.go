@@ -110,6 +110,11 @@ type Tx interface {
 	Teams(ctx context.Context, org string, sel TeamSelect) ([]Team, error)
 	// MemberRefs reads what lists need to know of members, whatever their status, without locking them.
 	MemberRefs(ctx context.Context, org string, sel RefSelect) ([]MemberRef, error)
+	// Parallel reports whether other transactions write at the same time.
+	Parallel() bool
+	// LockNames locks values that may name somebody until the transaction's end, beside others or alone. Where nobody writes
+	// in parallel it does nothing.
+	LockNames(ctx context.Context, org string, beside, alone []string) error
 	// References reads remembered values.
 	References(ctx context.Context, org string, sel ReferenceSelect) ([]Reference, error)
 	// TeamGroups returns the ids of the groups within a team.

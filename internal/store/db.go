@@ -254,6 +254,7 @@ type dialect struct {
 	reason      string // an expression: the reason in an action's drift
 	lock        string // appended to a SELECT to lock its rows
 	lockMembers string // the same, for those of the alias m alone
+	lockTeams   string // and of t
 	bind        int
 	schema      *strings.Replacer
 }
@@ -270,6 +271,7 @@ var (
 		reason:      `(a.drift::jsonb->>'Reason') COLLATE "C"`,
 		lock:        " FOR UPDATE",
 		lockMembers: " FOR UPDATE OF m",
+		lockTeams:   " FOR UPDATE OF t",
 		bind:        sqlx.DOLLAR,
 		schema: strings.NewReplacer("{text}", `TEXT COLLATE "C"`, "{bytes}", "BYTEA", "{json}", "JSONB", "{unlogged}", "UNLOGGED",
 			"{xid}", "(pg_current_xact_id()::text)::bigint",

@@ -155,27 +155,34 @@ func (t *tx) Members(ctx context.Context, org string, sel roster.MemberSelect) (
 	return out, nil
 }
 
+// Teams locks, in id order, the teams that any of the keys picks.
 func (t *tx) Teams(ctx context.Context, org string, sel roster.TeamSelect) ([]roster.Team, error) {
 	var out []roster.Team
-	lock := t.db.dialect.lock
+	lock := t.db.dialect.lockTeams
 	if sel.Unlocked {
 		lock = ""
 	}
-	read := func(ids []string, where string) error {
-		for _, chunk := range chunks(ids) {
-			var rows []teamRow
-			query := `SELECT ` + teamColumns + ` FROM teams t WHERE t.org_id = ? AND ` + where + ` ORDER BY t.id` + lock
-			if err := t.db.selectIn(ctx, t.querier, &rows, query, org, chunk); err != nil {
-				return fmt.Errorf("read teams: %w", err)
+	for from := 0; from < max(len(sel.IDs), len(sel.ExternalIDs)); from += chunkSize {
+		var parts []string
+		var args []any
+		part := func(keys []string, where string) {
+			if from < len(keys) {
+				parts = append(parts, `SELECT id FROM teams WHERE org_id = ? AND `+where)
+				args = append(args, org, keys[from:min(from+chunkSize, len(keys))])
 			}
-			out = append(out, teamsOf(rows)...)
 		}
-		return nil
+		part(sel.IDs, `id IN (?)`)
+		part(sel.ExternalIDs, `external_id IN (?)`)
+		// One statement, so that two who name the same teams by different keys take them in one order.
+		query := `SELECT ` + teamColumns + ` FROM (` + strings.Join(parts, " UNION ALL ") + `) k
+			CROSS JOIN teams t WHERE t.org_id = ? AND t.id = k.id ORDER BY t.id` + lock
+		var rows []teamRow
+		if err := t.db.selectIn(ctx, t.querier, &rows, query, append(args, org)...); err != nil {
+			return nil, fmt.Errorf("read teams: %w", err)
+		}
+		out = append(out, teamsOf(rows)...)
 	}
-	if err := read(sel.IDs, `t.id IN (?)`); err != nil {
-		return nil, err
-	}
-	return out, read(sel.ExternalIDs, `t.external_id IN (?)`)
+	return out, nil
 }
 
 // Memberships reads the rows of the given pairs. They are not locked: the team's row is, wherever one is written.
@@ -332,6 +339,8 @@ func (t *tx) Release(ctx context.Context, org, connection string) error {
 		`DELETE FROM links WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM cursors WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM parked WHERE org_id = ? AND connection_id = ?`,
+		`DELETE FROM connection_jobs WHERE org_id = ? AND connection_id = ?`,
+		`DELETE FROM causes WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM collection_counts WHERE org_id = ? AND connection_id = ?`,
 	} {
 		if err := t.exec(ctx, "release the connection", query, org, connection); err != nil {
@@ -342,7 +351,7 @@ func (t *tx) Release(ctx context.Context, org, connection string) error {
 }
 
 func (t *tx) Rename(ctx context.Context, org, from, to string) error {
-	for _, table := range []string{"collection_counts", "cursors", "parked"} { // what runs left that found nothing to own
+	for _, table := range []string{"collection_counts", "cursors", "parked", "connection_jobs", "causes"} { // what runs left that found nothing to own
 		if err := t.exec(ctx, "rename the connection", `DELETE FROM `+table+` WHERE org_id = ? AND connection_id = ?`, org, to); err != nil {
 			return err
 		}
@@ -356,6 +365,8 @@ func (t *tx) Rename(ctx context.Context, org, from, to string) error {
 		`UPDATE collection_counts SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE cursors SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE parked SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE connection_jobs SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE causes SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE runs SET connection_id = ? WHERE org_id = ? AND connection_id = ? AND state NOT IN ('queued', 'running')`,
 	} {
 		if err := t.exec(ctx, "rename the connection", query, to, org, from); err != nil {

@@ -89,6 +89,9 @@ func parseBulkOperation(v any) BulkOperation {
 	op.Method, op.BulkID, op.Path, op.Version = text("method"), text("bulkId"), text("path"), text("version")
 	op.Method = strings.ToUpper(strings.TrimSpace(op.Method))
 	op.Data, _ = member(obj, "data")
+	if list, ok := op.Data.([]any); ok && op.Method == http.MethodPatch {
+		op.Data = map[string]any{"Operations": list} // as the examples of RFC 7644, sections 3.7.1 and 3.7.3, have it
+	}
 	if op.Err != nil {
 		return op
 	}

@@ -2,11 +2,16 @@ package scim
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 )
 
 // MaxValues bounds the values of one multi-valued attribute; the members of a group are not bounded.
 const MaxValues = 500
+
+// maxInteger is the largest whole number that every reader of JSON keeps as it is (RFC 8259, section 6). A larger one is
+// refused: it would come back as another.
+const maxInteger = 1<<53 - 1
 
 // coercer makes what a client sent fit its schema. A cleared value (null, "" or []) becomes nil.
 type coercer struct {
@@ -165,6 +170,9 @@ func (c coercer) simple(a *Attribute, v any, at string) (any, error) {
 		v, ok = asBool(v)
 	case Integer, Decimal:
 		v, ok = asNumber(a.Type, v)
+		if f, is := number(v); is && a.Type == Integer && math.Abs(f) > maxInteger {
+			return nil, InvalidValue("%s is too large: a whole number is kept exactly from -%d to %d", at, maxInteger, maxInteger)
+		}
 	default:
 		v, ok = asText(a, v)
 	}
@@ -212,9 +220,10 @@ func asNumber(kind Type, v any) (any, bool) {
 	return f, true
 }
 
-// asText takes a number for a text, as an IdP's attribute may be numeric where ours isn't; not for what identifies.
+// asText takes a number for a text, as an IdP's attribute may be numeric where ours isn't; not for what identifies, or has to
+// be there.
 func asText(a *Attribute, v any) (any, bool) {
-	if n, ok := v.(json.Number); ok && a.Type == String && a.Uniqueness == UniqueNone {
+	if n, ok := v.(json.Number); ok && a.Type == String && a.Uniqueness == UniqueNone && !a.Required {
 		return string(n), true
 	}
 	s, ok := v.(string)

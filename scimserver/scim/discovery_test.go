@@ -155,6 +155,51 @@ func TestSchemasAreWhole(t *testing.T) {
 	}
 }
 
+// The one schema in which a complex attribute stands within a complex one is that of schemas.
+func TestServiceSchemasHaveTheCharacteristicsOfTheRFC(t *testing.T) {
+	want := map[string]string{
+		scim.ServiceConfigURN: "documentationUri! patch*{supported*} bulk*{supported* maxOperations* maxPayloadSize*} filter*{supported* maxResults*} " +
+			"changePassword*{supported*} sort*{supported*} etag*{supported*} " +
+			"pagination{cursor* index* defaultPaginationMethod defaultPageSize maxPageSize cursorTimeout} " +
+			"authenticationSchemes*[]{type* name* description* specUri! documentationUri! primary}",
+		scim.ResourceTypeURN: "id name* description endpoint*! schema*! schemaExtensions[]{schema*! required*}",
+		scim.SchemaURN: "id* name* description attributes*[]{name*! type* multiValued* description! required canonicalValues[]! caseExact mutability! " +
+			"returned! uniqueness! referenceTypes[]! subAttributes[]{name*! type* multiValued* description! required canonicalValues[]! caseExact " +
+			"mutability! returned! uniqueness! referenceTypes[]!}}",
+	}
+	for _, s := range scim.ServiceSchemas() {
+		if got := outline(t, s.Attributes); got != want[s.ID] {
+			t.Errorf("%s:\n got %s\nwant %s", s.ID, got, want[s.ID])
+		}
+	}
+	if n := len(scim.ServiceSchemas()); n != len(want) {
+		t.Errorf("%d schemas", n)
+	}
+}
+
+// outline writes attributes with * for required, [] for several values and ! for case exact.
+func outline(t *testing.T, list []scim.Attribute) string {
+	t.Helper()
+	parts := make([]string, 0, len(list))
+	for _, a := range list {
+		if a.Mutability != scim.ReadOnly || a.Returned != scim.Default || a.Uniqueness != scim.UniqueNone || a.Description == "" ||
+			(a.Type == scim.Complex) != (len(a.SubAttributes) > 0) || (a.Type == scim.Reference) != (len(a.ReferenceTypes) > 0) {
+			t.Errorf("%+v", a)
+		}
+		text := a.Name
+		for _, mark := range []struct {
+			is   bool
+			text string
+		}{{a.Required, "*"}, {a.MultiValued, "[]"}, {a.CaseExact, "!"}, {a.Type == scim.Complex, "{" + outline(t, a.SubAttributes) + "}"}} {
+			if mark.is {
+				text += mark.text
+			}
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, " ")
+}
+
 func TestSchemaDocumentHasItsShape(t *testing.T) {
 	doc := asJSON(t, scim.NewGroupType().Schema.At(baseURL+"/"))
 	for _, want := range []string{

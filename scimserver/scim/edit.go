@@ -12,7 +12,7 @@ type editor struct {
 	r Resource
 	c coercer
 
-	strict bool // a replace that selects nothing is noTarget
+	strict bool // a replace that selects none of several values is noTarget
 	work   int  // what comparing values has cost so far
 }
 

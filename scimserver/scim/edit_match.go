@@ -66,11 +66,12 @@ func (e *editor) changed(op Op, g Target, element any, parts map[string]any) any
 }
 
 // createMatching makes the value that a filter asks for where none exists, as Entra expects of both add and replace. A
-// replace that selects by "value" means an existing one, and a strict one has no target (RFC 7644, section 3.5.2.3).
+// replace that selects by "value" means an existing one. A strict one has no target among the values that there are, and is
+// an add where the attribute has none at all (both RFC 7644, section 3.5.2.3).
 func (e *editor) createMatching(op Op, g Target, parts map[string]any) error {
 	seed, simple := implied(g.Filter)
 	_, byValue := seed["value"]
-	if !simple || e.strict || op == Replace && byValue {
+	if !simple || e.strict && len(e.list(g.Path)) > 0 || op == Replace && byValue {
 		return NoTarget("nothing matches %s", g)
 	}
 	if compact(parts) == nil {

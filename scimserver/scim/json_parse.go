@@ -15,9 +15,8 @@ type jsonParser struct {
 	values int
 }
 
-// maxJSONValues bounds the memory that a body takes up once it is read: some ten times its size, were it all empty lists.
-// A group of 100,000 members has half a million.
-const maxJSONValues = 2_000_000
+// maxJSONValues bounds the memory that a body takes up once it is read. A group of 100,000 members has half a million.
+const maxJSONValues = 1_000_000
 
 // parseJSON reads a document that is valid UTF-8. Numbers are kept as they are written.
 func parseJSON(src string) (any, error) {

@@ -24,8 +24,8 @@ type Operation struct {
 	Path     string // empty where there is none
 	Value    any    // decoded JSON, with numbers as json.Number
 	HasValue bool   // tells null from nothing
-	// Makes says that a replace whose filter selects nothing makes the value that the filter asks for, as Entra means it.
-	// By the RFC it fails with noTarget (section 3.5.2.3).
+	// Makes says that a replace whose filter selects none of the values makes the one that the filter asks for, as Entra
+	// means it. By the RFC it fails with noTarget, unless there are no values at all (section 3.5.2.3).
 	Makes bool
 }
 
@@ -94,8 +94,8 @@ func parseOperation(v any) (Operation, error) {
 //   - a value without a path may have dotted, URN-qualified and value-path keys, and read-only ones, which are ignored;
 //     as an explicit path a read-only attribute is refused with "mutability";
 //   - a list of one, or {"value": x}, stands for a single value; booleans may come in quotes; null and "" clear;
-//   - add on a value filter of plain equalities makes the value when none matches, and so does a replace that Makes, or
-//     whose filter stands in the key of a value without a path; an explicit path is otherwise noTarget, as in the RFC;
+//   - add on a value filter of plain equalities makes the value when none matches, and so does a replace where there are
+//     no values, that Makes, or whose filter stands in the key of a value without a path; otherwise it is noTarget;
 //   - remove with values takes out those only; remove of what isn't there is no failure;
 //   - a value of which only labels (type, primary) are left is dropped.
 //

@@ -101,6 +101,9 @@ func (p Projection) Apply(r Resource) Resource {
 			out[k] = v
 		}
 	}
+	if _, ok := out["schemas"]; ok && (p.chosen || len(p.except) > 0) {
+		out["schemas"] = SchemasOf(p.t, out) // of what is in this document (RFC 7643, section 3)
+	}
 	return out
 }
 

@@ -21,16 +21,17 @@ func full(t *testing.T) scim.Resource {
 }
 
 func TestProjectionReturnsWhatIsAskedFor(t *testing.T) {
-	const id = `"id":"u1","schemas":["` + scim.UserURN + `","` + ent + `"]`
+	const id = `"id":"u1","schemas":["` + scim.UserURN + `"]`
+	const both = `"id":"u1","schemas":["` + scim.UserURN + `","` + ent + `"]`
 	for name, tc := range map[string]struct{ only, except, want string }{
 		"one attribute":              {"userName", "", `{` + id + `,"userName":"ada"}`},
 		"any case, spaces":           {" USERNAME , Name.GIVENname", "", `{` + id + `,"name":{"givenName":"A"},"userName":"ada"}`},
 		"a sub-attribute of many":    {"emails.value", "", `{"emails":[{"value":"w"},{"value":"h"}],` + id + `}`},
 		"two of them":                {"emails.value,emails.type", "", `{"emails":[{"type":"work","value":"w"},{"type":"home","value":"h"}],` + id + `}`},
 		"qualified core":             {scim.UserURN + ":userName", "", `{` + id + `,"userName":"ada"}`},
-		"qualified extension":        {ent + ":department", "", `{` + id + `,"` + ent + `":{"department":"D"}}`},
-		"qualified sub-attribute":    {ent + ":manager.value", "", `{` + id + `,"` + ent + `":{"manager":{"value":"M"}}}`},
-		"a whole extension":          {ent, "", `{` + id + `,"` + ent + `":{"department":"D","manager":{"value":"M"}}}`},
+		"qualified extension":        {ent + ":department", "", `{` + both + `,"` + ent + `":{"department":"D"}}`},
+		"qualified sub-attribute":    {ent + ":manager.value", "", `{` + both + `,"` + ent + `":{"manager":{"value":"M"}}}`},
+		"a whole extension":          {ent, "", `{` + both + `,"` + ent + `":{"department":"D","manager":{"value":"M"}}}`},
 		"part of meta":               {"meta.location", "", `{` + id + `,"meta":{"location":"/Users/u1"}}`},
 		"id alone":                   {"id", "", `{` + id + `}`},
 		"only an unknown name":       {"shoe", "", `{` + id + `}`},
@@ -66,6 +67,7 @@ func TestProjectionWithoutAttributesReturnsDefaults(t *testing.T) {
 		for _, k := range gone {
 			delete(want, k)
 		}
+		want["schemas"] = scim.SchemasOf(scim.NewUserType(), want) // of what is left
 		if got := p.Apply(full(t)); p.Explicit() || asJSON(t, got) != asJSON(t, want) {
 			t.Errorf("without %q:\n got %s\nwant %s", except, asJSON(t, got), asJSON(t, want))
 		}
