@@ -154,6 +154,9 @@ func (db *DB) PendingReferences(ctx context.Context, org string, l List) ([]rost
 	if l.Connection != "" {
 		where, args = where+` AND t.connection_id = ?`, append(args, l.Connection)
 	}
+	if l.Team != "" {
+		where, args = where+` AND r.team_id = ?`, append(args, l.Team)
+	}
 	if l.After != "" {
 		team, value, err := cursorKeys(l.After)
 		if err != nil {

@@ -17,6 +17,7 @@ type contextKey int
 const (
 	requestIDKey contextKey = iota
 	principalKey
+	clientKey
 )
 
 // Floor gives each request an id, recovers panics and writes the access log.
