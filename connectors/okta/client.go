@@ -3,10 +3,13 @@ package okta
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,11 +27,29 @@ const tries500 = 2
 // The SDK begins with ~/.okta/okta.yaml, a file beside its own source and the OKTA_CLIENT_* of the environment, and lets
 // options overwrite them: so every setting that it knows is given here. Its cache would answer with what was true five
 // minutes ago.
-func newClient(cfg Config, at connectors.Origin, base http.RoundTripper, log *slog.Logger) (*sdk.Client, error) {
-	retry := &connectors.Retry{Next: base, Log: log, IdP: "Okta", Wait: untilReset, Tries500: tries500}
-	hc := &http.Client{Transport: &gate{origin: at, next: &answers{token: cfg.APIToken, next: retry}}}
+//
+// The service, which signs requests with access tokens, is nil where an API token does.
+func newClient(cfg Config, at connectors.Origin, base http.RoundTripper, log *slog.Logger) (*sdk.Client, *service, error) {
+	var next http.RoundTripper = &connectors.Retry{Next: base, Log: log, IdP: "Okta", Wait: untilReset, Tries500: tries500}
+	mode, token := "SSWS", cfg.APIToken
+	secret := func() string { return cfg.APIToken }
+	var signed *service
+	if !cfg.byToken() {
+		var err error
+		if signed, err = newService(cfg, at, next); err != nil {
+			return nil, nil, err
+		}
+		next, mode, token = signed, "Bearer", "held-below"
+		secret = func() string {
+			if t := signed.token.Load(); t != nil {
+				return *t
+			}
+			return ""
+		}
+	}
+	hc := &http.Client{Transport: &gate{origin: at, scheme: mode, next: &answers{secret: secret, service: signed != nil, next: next}}}
 	_, client, err := sdk.NewClient(context.Background(),
-		sdk.WithOrgUrl(cfg.OrgURL), sdk.WithToken(cfg.APIToken), sdk.WithAuthorizationMode("SSWS"),
+		sdk.WithOrgUrl(cfg.OrgURL), sdk.WithToken(token), sdk.WithAuthorizationMode(mode),
 		sdk.WithHttpClientPtr(hc), sdk.WithTestingDisableHttpsCheck(at.Plain()),
 		sdk.WithCache(false), sdk.WithCacheManager(nil), sdk.WithCacheTtl(0), sdk.WithCacheTti(0),
 		sdk.WithRequestTimeout(0), sdk.WithConnectionTimeout(0), sdk.WithRateLimitMaxRetries(0), sdk.WithRateLimitMaxBackOff(0),
@@ -38,26 +59,24 @@ func newClient(cfg Config, at connectors.Origin, base http.RoundTripper, log *sl
 		sdk.WithUserAgentExtra("rosterd"),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("okta client: %w", err)
+		return nil, nil, fmt.Errorf("okta client: %w", err)
 	}
-	return client, nil
+	return client, signed, nil
 }
 
 // gate lets a request out only to the configured origin and only with a token.
 type gate struct {
 	origin connectors.Origin
+	scheme string // of the Authorization header
 	next   http.RoundTripper
 }
 
 // RoundTrip passes the request on, or refuses it.
 func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !g.origin.Holds(req.URL) {
-		return nil, &connectors.Error{
-			Fault:   connectors.Broken,
-			Message: fmt.Sprintf("A request to %s was not sent: it is not the configured org", req.URL.Host),
-		}
+		return nil, elsewhere(req.URL)
 	}
-	if token, found := strings.CutPrefix(req.Header.Get("Authorization"), "SSWS "); !found || token == "" {
+	if token, found := strings.CutPrefix(req.Header.Get("Authorization"), g.scheme+" "); !found || token == "" {
 		return nil, &connectors.Error{
 			Fault: connectors.BadCredentials, Message: "A request to Okta was not sent: there is no token for it", Fix: checkToken,
 		}
@@ -65,12 +84,20 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	return g.next.RoundTrip(req)
 }
 
+func elsewhere(u *url.URL) error {
+	return &connectors.Error{
+		Fault:   connectors.Broken,
+		Message: fmt.Sprintf("A request to %s was not sent: it is not the configured org", u.Host),
+	}
+}
+
 // answers lets only answers with something in them up to the SDK; whatever else came of a request is an error here. The
 // SDK would hide a 429 without rate-limit headers, repeat a request for ever on io.EOF, and take an empty body for an
 // empty list.
 type answers struct {
-	token string
-	next  http.RoundTripper
+	secret  func() string // what no error may show
+	service bool          // the requests are a service application's
+	next    http.RoundTripper
 }
 
 // refusal is an answer that is an error (Okta documentation, "Okta error codes and descriptions").
@@ -78,6 +105,8 @@ type refusal struct {
 	status        int
 	code, summary string
 	wait          time.Duration
+	service       bool   // it was a service application that asked
+	scope         string // the scope that its token lacks, where Okta names it
 }
 
 func (r *refusal) Error() string { return fmt.Sprintf("okta answered %d %s", r.status, r.code) }
@@ -91,24 +120,46 @@ func (u *unsent) Error() string { return u.why }
 func (a *answers) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := a.next.RoundTrip(req)
 	if err != nil {
-		if connectors.FaultOf(err) != "" {
+		var n *notGranted
+		var u *unsent
+		if connectors.FaultOf(err) != "" || errors.As(err, &n) || errors.As(err, &u) {
 			return nil, err
 		}
-		return nil, &unsent{strings.ReplaceAll(err.Error(), a.token, "…")}
+		return nil, &unsent{a.masked(err.Error())}
 	}
 	if res.StatusCode == http.StatusOK && res.ContentLength > 0 {
 		return res, nil
 	}
 	defer res.Body.Close()
-	r := &refusal{status: res.StatusCode, wait: untilReset(res)}
+	r := &refusal{status: res.StatusCode, wait: untilReset(res), service: a.service, scope: scopeOf(res.Header)}
 	var body struct {
 		Code    string `json:"errorCode"`
 		Summary string `json:"errorSummary"`
 	}
 	if json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&body) == nil {
-		r.code, r.summary = strings.ReplaceAll(body.Code, a.token, "…"), strings.ReplaceAll(body.Summary, a.token, "…")
+		r.code, r.summary = a.masked(body.Code), a.masked(body.Summary)
 	}
 	return nil, r
+}
+
+func (a *answers) masked(text string) string {
+	if s := a.secret(); s != "" {
+		return strings.ReplaceAll(text, s, "…")
+	}
+	return text
+}
+
+// scopeOf reads which scope an access token lacks (RFC 6750, section 3; Okta support, "insufficient_scope error").
+func scopeOf(h http.Header) string {
+	challenge := h.Get("WWW-Authenticate")
+	if !strings.Contains(challenge, "insufficient_scope") {
+		return ""
+	}
+	found := regexp.MustCompile(`scope="([a-zA-Z0-9._ ]{1,200})"`).FindStringSubmatch(challenge)
+	if found == nil {
+		return ""
+	}
+	return found[1]
 }
 
 // untilReset reads how long a rate limit lasts: its end in seconds of the epoch, held against the same answer's date, not

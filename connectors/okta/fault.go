@@ -67,6 +67,14 @@ func explain(a ask, err error) error {
 	if errors.As(err, &r) {
 		return explainRefusal(a, r)
 	}
+	var n *notGranted
+	if errors.As(err, &n) {
+		e := explainNotGranted(n)
+		if n := new(connectors.Error); errors.As(e, &n) && n.Fault == connectors.MissingPermission {
+			n.Fix = grantScope(a.grant)
+		}
+		return e
+	}
 	var u *unsent
 	if errors.As(err, &u) {
 		return &connectors.Error{Fault: connectors.Unreachable, Message: "Okta cannot be reached: " + u.why, Fix: checkNetwork}
@@ -85,6 +93,15 @@ func explainRefusal(a ask, r *refusal) error {
 	case r.status == http.StatusUnauthorized:
 		e.Fault, e.Fix = connectors.BadCredentials, checkToken
 		e.Message = fmt.Sprintf("Okta did not accept the API token (%s)", r.reason())
+		if r.service {
+			e.Fix, e.Message = checkService, fmt.Sprintf("Okta did not accept the access token that it gave (%s)", r.reason())
+		}
+	case r.status == http.StatusForbidden && r.service:
+		e.Fault, e.Fix = connectors.MissingPermission, grantRole(a.grant)
+		if r.scope != "" {
+			e.Fix = grantScope(r.scope)
+			e.Message = fmt.Sprintf("Okta refused to give %s: the access token lacks the scope %s", a.what, r.scope)
+		}
 	case r.status == http.StatusForbidden:
 		e.Fault, e.Fix = connectors.MissingPermission, grantFix(a.grant)
 	case r.status == http.StatusNotFound:
@@ -102,10 +119,29 @@ func explainRefusal(a ask, r *refusal) error {
 	return e
 }
 
+// grantFix says what to grant, by how the connector signs in.
+func (c *Connector) grantFix(permission string) string {
+	if c.signed != nil {
+		return grantRole(permission)
+	}
+	return grantFix(permission)
+}
+
 // grantFix says what to grant: an API token can do what the administrator can who made it.
 func grantFix(permission string) string {
 	return fmt.Sprintf("Give the administrator who made the API token a role that can do what the scope %s stands for, "+
 		"such as Read-only Administrator.", permission)
+}
+
+// grantScope says how a service application gets a scope.
+func grantScope(scope string) string {
+	return fmt.Sprintf("Grant %s under Applications > the API service application > Okta API Scopes, and see that scopes names it.", scope)
+}
+
+// grantRole is for a service application whose scopes do not suffice: it can do no more than its admin role either.
+func grantRole(scope string) string {
+	return fmt.Sprintf("Give the API service application an admin role that can do what the scope %s stands for, such as "+
+		"Read-only Administrator (Applications > the application > Admin roles), and grant it that scope (Okta API Scopes).", scope)
 }
 
 func (r *refusal) reason() string {

@@ -38,12 +38,17 @@ const (
 
 // Config says which application of an org to read, and how.
 type Config struct {
-	OrgURL    string // https://example.okta.com
-	AppID     string // the application's id, 0oa…
-	APIToken  string // of an administrator who may read users, groups and applications
-	Teams     string // TeamsPush, TeamsAssigned or TeamsLinked; empty: TeamsPush
-	Suspended string // SuspendedOff or SuspendedKeep; empty: SuspendedOff
-	MaxCalls  int    // limit of calls of an operation without a connectors.Budget; 0: DefaultMaxCalls
+	OrgURL   string // https://example.okta.com
+	AppID    string // the application's id, 0oa…
+	APIToken string // of an administrator who may read users, groups and applications
+	// In place of APIToken: a service application that signs in with its private key (RFC 7523).
+	ClientID   string
+	PrivateKey string   // in PEM: PKCS #8, PKCS #1 or SEC 1; RSA, or on P-256
+	KeyID      string   // as Okta shows it; empty: the application has one key
+	Scopes     []string // what access tokens are asked for; empty: DefaultScopes
+	Teams      string   // TeamsPush, TeamsAssigned or TeamsLinked; empty: TeamsPush
+	Suspended  string   // SuspendedOff or SuspendedKeep; empty: SuspendedOff
+	MaxCalls   int      // limit of calls of an operation without a connectors.Budget; 0: DefaultMaxCalls
 }
 
 // Connector reads one application's people and pushed groups. It is safe for concurrent use.
@@ -51,6 +56,7 @@ type Connector struct {
 	cfg    Config
 	origin connectors.Origin
 	client *sdk.Client
+	signed *service // nil: an API token does
 	log    *slog.Logger
 }
 
@@ -74,6 +80,9 @@ func Open(cfg Config, hc *http.Client, log *slog.Logger) (*Connector, error) {
 	if cfg.MaxCalls == 0 {
 		cfg.MaxCalls = DefaultMaxCalls
 	}
+	if len(cfg.Scopes) == 0 {
+		cfg.Scopes = DefaultScopes()
+	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -85,11 +94,11 @@ func Open(cfg Config, hc *http.Client, log *slog.Logger) (*Connector, error) {
 	if err := cfg.check(at); err != nil {
 		return nil, err
 	}
-	client, err := newClient(cfg, at, connectors.BaseTransport(hc), log)
+	client, signed, err := newClient(cfg, at, connectors.BaseTransport(hc), log)
 	if err != nil {
 		return nil, err
 	}
-	return &Connector{cfg: cfg, origin: at, client: client, log: log}, nil
+	return &Connector{cfg: cfg, origin: at, client: client, signed: signed, log: log}, nil
 }
 
 func (cfg Config) check(at connectors.Origin) error {
@@ -102,11 +111,8 @@ func (cfg Config) check(at connectors.Origin) error {
 	if !validID(cfg.AppID) {
 		return fmt.Errorf("app_id %q: want the application's id, such as 0oa1gjh63g214q0Hq0g4", cfg.AppID)
 	}
-	if cfg.APIToken == "" {
-		return fmt.Errorf("api_token is missing")
-	}
-	if strings.ContainsFunc(cfg.APIToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fmt.Errorf("api_token holds a character that no token has, such as a space or line break")
+	if err := cfg.checkCredentials(); err != nil {
+		return err
 	}
 	if teams := []string{TeamsPush, TeamsAssigned, TeamsLinked}; !slices.Contains(teams, cfg.Teams) {
 		return fmt.Errorf("teams %q: want one of %s", cfg.Teams, strings.Join(teams, ", "))
@@ -119,6 +125,42 @@ func (cfg Config) check(at connectors.Origin) error {
 	}
 	return nil
 }
+
+// byToken reports whether an API token is what requests are signed with.
+func (cfg Config) byToken() bool { return cfg.ClientID == "" && cfg.PrivateKey == "" }
+
+// checkCredentials demands one of the two ways, whole.
+func (cfg Config) checkCredentials() error {
+	unfit := func(r rune) bool { return r <= ' ' || r > '~' }
+	switch {
+	case cfg.APIToken == "" && cfg.byToken():
+		return fmt.Errorf("api_token is missing, or client_id and private_key in its place")
+	case strings.ContainsFunc(cfg.APIToken, unfit):
+		return fmt.Errorf("api_token holds a character that no token has, such as a space or line break")
+	case cfg.byToken():
+		return nil
+	case cfg.APIToken != "":
+		return fmt.Errorf("api_token and client_id with private_key are two ways to sign in: keep one")
+	case cfg.ClientID == "":
+		return fmt.Errorf("client_id is missing beside private_key")
+	case cfg.PrivateKey == "":
+		return fmt.Errorf("private_key is missing beside client_id")
+	case !validID(cfg.ClientID):
+		return fmt.Errorf("client_id %q: want that of the service application, such as 0oa1gjh63g214q0Hq0g4", cfg.ClientID)
+	case strings.ContainsFunc(cfg.KeyID, unfit):
+		return fmt.Errorf("key_id holds a space or line break: want the key's id (kid) as Okta shows it")
+	}
+	for _, s := range cfg.Scopes {
+		if !strings.HasPrefix(s, "okta.") || strings.ContainsFunc(s, unfit) {
+			return fmt.Errorf("scopes: %q is no scope of Okta's API, such as %s", s, readUsers)
+		}
+	}
+	return nil
+}
+
+// DefaultScopes are the least that runs need: the application's users and push mappings, groups and their members, and who
+// is looked up without being an application user.
+func DefaultScopes() []string { return []string{readUsers, readGroups, readApps} }
 
 // budgeted returns a context that carries a budget.
 func (c *Connector) budgeted(ctx context.Context) context.Context {

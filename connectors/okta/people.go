@@ -30,7 +30,7 @@ func (c *Connector) userOfApp(a *sdk.AppUser) (connectors.User, error) {
 		return connectors.User{}, &connectors.Error{
 			Fault:   connectors.MissingPermission,
 			Message: fmt.Sprintf("Okta does not say what status user %s has", a.Id),
-			Fix:     grantFix(readUsers),
+			Fix:     c.grantFix(readUsers),
 		}
 	}
 	u := connectors.User{ObjectID: a.Id, Scope: whyOf(a.Scope), Attributes: profileOf(a.Profile)}

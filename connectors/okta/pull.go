@@ -182,9 +182,9 @@ func (m *pushMapping) pushes() (bool, error) {
 		return false, noID()
 	}
 	switch m.Status {
-	case "ACTIVE", "ERROR":
+	case pushOn, pushFailed:
 		return true, nil
-	case "INACTIVE":
+	case pushOff:
 		return false, nil
 	default:
 		return false, &connectors.Error{

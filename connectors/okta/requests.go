@@ -23,9 +23,20 @@ const (
 // pushMapping says that a group is pushed to the application (Okta documentation, "List all group push mappings"). The
 // SDK has no type for it.
 type pushMapping struct {
-	SourceGroupID string `json:"sourceGroupId"`
-	Status        string `json:"status"`
+	SourceGroupID string     `json:"sourceGroupId"`
+	Status        string     `json:"status"`
+	ErrorSummary  string     `json:"errorSummary"`
+	LastUpdated   *time.Time `json:"lastUpdated"`
+
+	gone bool // Okta does not know the group
 }
+
+// The states of a push mapping.
+const (
+	pushOn     = "ACTIVE"
+	pushOff    = "INACTIVE"
+	pushFailed = "ERROR" // the last push did not go through
+)
 
 // first is a typed call of the SDK for a list's first page.
 type first[T any] func(ctx context.Context) ([]*T, *sdk.Response, error)
@@ -190,6 +201,15 @@ func (c *Connector) appGroups() connectors.Fetch[*sdk.ApplicationGroupAssignment
 	})
 }
 
+// appGroupsNamed is appGroups with each group's own attributes beside its assignment.
+func (c *Connector) appGroupsNamed() connectors.Fetch[*sdk.ApplicationGroupAssignment] {
+	a := ask{what: "the application's groups", grant: readApps, missing: checkApp}
+	q := query.NewQueryParams(query.WithLimit(pageLimit), query.WithExpand("group"))
+	return list(c, a, func(ctx context.Context) ([]*sdk.ApplicationGroupAssignment, *sdk.Response, error) {
+		return c.client.Application.ListApplicationGroupAssignments(ctx, c.cfg.AppID, q)
+	})
+}
+
 // appGroup reads one assignment of a group (Okta documentation, "Retrieve an application group assignment").
 func (c *Connector) appGroup(ctx context.Context, id string) (*sdk.ApplicationGroupAssignment, error) {
 	a := ask{what: "the assignment of group " + id, grant: readApps}
@@ -231,6 +251,29 @@ func (c *Connector) groupsOf(id string) connectors.Fetch[*sdk.Group] {
 	a := ask{what: "the groups of user " + id, grant: readUsers}
 	return list(c, a, func(ctx context.Context) ([]*sdk.Group, *sdk.Response, error) {
 		return c.client.User.ListUserGroups(ctx, id)
+	})
+}
+
+// application is what the org says of the application itself (Okta documentation, "Applications").
+type application struct {
+	ID       string   `json:"id"`
+	Label    string   `json:"label"`
+	Status   string   `json:"status"`
+	Features []string `json:"features"` // what is switched on under Provisioning
+}
+
+// app reads the application (Okta documentation, "Retrieve an application").
+func (c *Connector) app(ctx context.Context) (*application, error) {
+	a := ask{what: "the application", grant: readApps, missing: checkApp}
+	return one(ctx, a, c.cfg.AppID, func(a *application) string { return a.ID }, func() (*application, *sdk.Response, error) {
+		executor := c.client.CloneRequestExecutor()
+		req, err := executor.NewRequest(http.MethodGet, "/api/v1/apps/"+c.cfg.AppID, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		found := new(application)
+		res, err := executor.Do(ctx, req, found)
+		return found, res, err
 	})
 }
 

@@ -11,16 +11,41 @@ import (
 // on.
 func (t *OktaTenant) renderApp(base string) object {
 	created := oktaStamp(oktaEpoch())
+	t.state.Lock()
+	defer t.state.Unlock()
+	status := "ACTIVE"
+	if t.appOff {
+		status = "INACTIVE"
+	}
 	return object{
-		"id": t.cfg.AppID, "name": "sim_rosterd_1", "label": t.cfg.AppName, "status": "ACTIVE", "created": created,
+		"id": t.cfg.AppID, "name": "sim_rosterd_1", "label": t.cfg.AppName, "status": status, "created": created,
 		"lastUpdated": created, "signOnMode": "SAML_2_0", "accessibility": object{"selfService": false},
-		"features": []string{
-			"GROUP_PUSH", "PUSH_NEW_USERS", "PUSH_PROFILE_UPDATES", "PUSH_USER_DEACTIVATION", "REACTIVATE_USERS",
-		},
+		"features":    t.features,
 		"credentials": object{"userNameTemplate": object{"template": "${source.login}", "type": "BUILT_IN"}},
 		"settings":    object{"app": object{}},
 		"_links":      object{"users": object{"href": base + "/apps/" + t.cfg.AppID + "/users"}},
 	}
+}
+
+// appFeatures is what is switched on under Provisioning where everything is that SCIM offers (page "Applications", "App
+// provisioning features").
+func appFeatures() []string {
+	return []string{"GROUP_PUSH", "PUSH_NEW_USERS", "PUSH_PROFILE_UPDATES", "PUSH_USER_DEACTIVATION", "REACTIVATE_USERS"}
+}
+
+// SetFeatures changes what is said to be switched on under Provisioning; no features: provisioning is not set up. It does
+// not change what a pusher does.
+func (t *OktaTenant) SetFeatures(features ...string) {
+	t.state.Lock()
+	defer t.state.Unlock()
+	t.features = append([]string{}, features...)
+}
+
+// SwitchApp switches the application off or on, as far as it is shown.
+func (t *OktaTenant) SwitchApp(on bool) {
+	t.state.Lock()
+	defer t.state.Unlock()
+	t.appOff = !on
 }
 
 func oktaEpoch() time.Time { return time.Date(2024, 3, 4, 9, 0, 0, 0, time.UTC) }

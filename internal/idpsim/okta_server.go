@@ -16,6 +16,8 @@ type oktaReply struct {
 	status int
 	body   any
 	next   string // of a list: the URL of the next page
+	// challenge is the header WWW-Authenticate, where there is one (RFC 6750, section 3).
+	challenge string
 }
 
 // oktaError returns Okta's error body (page "Okta API error codes and descriptions"); the errorId is added when it is
@@ -111,8 +113,12 @@ func (t *OktaTenant) lookup(r *request) *oktaRoute {
 	return nil
 }
 
-// ServeHTTP answers Okta's management API under /api/v1.
+// ServeHTTP answers Okta's management API under /api/v1, and the token endpoint of service applications.
 func (t *OktaTenant) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.URL.Path == oktaTokenPath {
+		t.serveToken(w, req)
+		return
+	}
 	path, found := strings.CutPrefix(req.URL.Path, "/api/v1/")
 	r := &request{
 		method: req.Method, path: "/" + strings.Trim(path, "/"), query: req.URL.Query(), header: req.Header,
@@ -135,8 +141,9 @@ func (t *OktaTenant) answer(r *request) (oktaReply, []Fault) {
 	} else {
 		t.counts.add("GET " + rt.pattern)
 	}
-	if r.header.Get("Authorization") != "SSWS "+t.cfg.APIToken {
-		return oktaError(http.StatusUnauthorized, "E0000011", "Invalid token provided"), nil
+	refused, access := t.admit(r.header.Get("Authorization"))
+	if refused != nil {
+		return *refused, nil
 	}
 	switch {
 	case rt == nil:
@@ -157,6 +164,9 @@ func (t *OktaTenant) answer(r *request) (oktaReply, []Fault) {
 		}
 	}
 	if rep := t.refused(rt); rep != nil {
+		return *rep, struck
+	}
+	if rep := access.covers(rt, r); rep != nil {
 		return *rep, struck
 	}
 	var rep oktaReply
@@ -241,6 +251,9 @@ func (t *OktaTenant) send(w http.ResponseWriter, r *request, rep oktaReply, stru
 		if rep.next != "" {
 			h.Add("Link", "<"+rep.next+`>; rel="next"`)
 		}
+	}
+	if rep.challenge != "" {
+		h.Set("WWW-Authenticate", rep.challenge)
 	}
 	body, err := encode(rep.body)
 	if err != nil { // an answer is made of maps, slices and scalars

@@ -68,9 +68,16 @@ type OktaTenant struct {
 	syncs    map[string]appSync
 	pushes   map[string]time.Time // source groups to the last push
 	left     map[string]bool      // groups that were unlinked, and whether the application keeps them
-	window   time.Time            // the minute of the rate limit
-	used     int
-	reqs     int
+
+	features   []string // of the application
+	appOff     bool
+	services   map[string]OktaService // by client id
+	access     map[string]oktaAccess  // access tokens
+	assertions map[string]bool        // ids of the assertions that were used
+	tokenIDs   *rand.Rand
+	window     time.Time // the minute of the rate limit
+	used       int
+	reqs       int
 }
 
 // oktaChange is one committed mutation: how to undo it, and the users and groups whose provisioning it may alter.
@@ -99,7 +106,9 @@ func NewOkta(cfg OktaConfig) *OktaTenant {
 	}
 	t := &OktaTenant{
 		cfg: cfg, dir: newOktaDirectory(), ids: ids, lacks: map[OktaPermission]bool{}, syncs: map[string]appSync{},
-		pushes: map[string]time.Time{}, left: map[string]bool{},
+		pushes: map[string]time.Time{}, left: map[string]bool{}, features: appFeatures(), services: map[string]OktaService{},
+		access: map[string]oktaAccess{}, assertions: map[string]bool{},
+		tokenIDs: rand.New(rand.NewPCG(uint64(cfg.Seed), 0x0a17)), //nolint:gosec // any bits make a seed
 	}
 	t.cfg.Now = func() time.Time { return clock().Add(time.Duration(t.skew.Load())) }
 	t.routes = t.table()
