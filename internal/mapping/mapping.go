@@ -11,12 +11,15 @@ import (
 	"github.com/rosterd/rosterd/internal/roster"
 )
 
-// Mapping says which attribute of the IdP's record each managed attribute is taken from.
+// Mapping says what each managed attribute is taken from: an attribute of the IdP's record, or an expression over several.
 type Mapping struct {
-	Member map[string]string // our attribute path to the IdP's attribute
+	Member map[string]string // our attribute path to the IdP's attribute, or to "= " and an expression: see Write
 	Team   map[string]string // displayName and externalId; ObjectID stands for the object's id
 	// MemberID is the attribute in which the IdP keeps our id of a person; "" where it keeps none.
 	MemberID string
+
+	programs map[string]*Expression // of the attributes whose source is an expression
+	known    func(string) error     // checks the name of an attribute of the IdP; nil: any will do
 }
 
 // ObjectID is the IdP's object id as a mapping's source.
@@ -33,7 +36,8 @@ func Entra() Mapping {
 			roster.AttrGivenName:   "givenName",
 			roster.AttrFamilyName:  "surname",
 		},
-		Team: map[string]string{roster.AttrDisplayName: "displayName", roster.AttrExternalID: ObjectID},
+		Team:  map[string]string{roster.AttrDisplayName: "displayName", roster.AttrExternalID: ObjectID},
+		known: knownToEntra,
 	}
 }
 
@@ -87,7 +91,8 @@ func (m Mapping) Fingerprint() string {
 	return hex.EncodeToString(roster.Fingerprint(all))
 }
 
-// ToMember maps a person. Every managed attribute is there, empty where the IdP has none.
+// ToMember maps a person. Every managed attribute is there, empty where the IdP has none; one whose expression can't be
+// worked out for this person is left out, with a Problem that names it.
 func (m Mapping) ToMember(u *connectors.User, at connectors.Stamp) roster.WantedMember {
 	w := roster.WantedMember{
 		ObjectID: u.ObjectID, Enabled: u.Enabled && u.Gone == "", Keep: u.Keep, Gone: u.Gone, Stamp: int64(at), Scope: u.Scope,
@@ -96,12 +101,24 @@ func (m Mapping) ToMember(u *connectors.User, at connectors.Stamp) roster.Wanted
 	if m.MemberID != "" {
 		w.MemberID = storable(u.Attributes[m.MemberID])
 	}
-	for path, source := range m.Member {
-		if source == ObjectID {
-			w.Values[path] = u.ObjectID
+	get := func(name string) string {
+		if name == ObjectID {
+			return u.ObjectID
+		}
+		return storable(u.Attributes[name])
+	}
+	for _, path := range m.Managed() {
+		e := m.programs[path]
+		if e == nil {
+			w.Values[path] = get(m.Member[path])
 			continue
 		}
-		w.Values[path] = storable(u.Attributes[source])
+		v, err := e.Text(get)
+		if err != nil {
+			w.Problem = strings.TrimPrefix(w.Problem+"; "+path+": "+err.Error(), "; ")
+			continue
+		}
+		w.Values[path] = storable(v)
 	}
 	return w
 }

@@ -65,7 +65,7 @@ func (a Attributes) Get(path string) string {
 		}
 		return ""
 	}
-	if parent, leaf, ok := strings.Cut(path, "."); ok {
+	if parent, leaf, ok := subPath(path); ok {
 		m, _ := a[parent].(map[string]any)
 		return text(m[leaf])
 	}
@@ -78,7 +78,7 @@ func (a Attributes) Set(path, value string) {
 		a.setTyped(multi, kind, value)
 		return
 	}
-	if parent, leaf, ok := strings.Cut(path, "."); ok {
+	if parent, leaf, ok := subPath(path); ok {
 		m, _ := a[parent].(map[string]any)
 		if value == "" {
 			delete(m, leaf)
@@ -127,6 +127,15 @@ func (a Attributes) setTyped(multi, kind, value string) {
 		e["primary"] = true
 	}
 	a[multi] = append(list, e)
+}
+
+// subPath splits name.givenName, and an attribute of an extension at the colon after its schema's URN.
+func subPath(path string) (parent, leaf string, ok bool) {
+	if strings.HasPrefix(path, "urn:") {
+		i := strings.LastIndexByte(path, ':')
+		return path[:i], path[i+1:], true
+	}
+	return strings.Cut(path, ".")
 }
 
 // typedPath splits `emails[type eq "work"].value` into emails and work.
