@@ -62,7 +62,13 @@ func (r Rules) Member(c roster.MemberCandidate) Decision {
 	if c.Look != nil {
 		look = &c.Look.Stamp
 	}
-	return r.settle(f, look, func() judged { return r.judge(&c, r.second(c.Look)) })
+	d := r.settle(f, look, func() judged { return r.judge(&c, r.second(c.Look)) })
+	if there := c.There; there != nil && there.Problem != "" && (there.Enabled || there.Keep) && !d.Look {
+		p := person{c: &c, here: c.Here, sight: r.snapshot(&c)}
+		d.Drifts = append(d.Drifts, p.drift(roster.ConflictKind, roster.ActNone,
+			"the connection's mapping can't be worked out for this person, and what it concerns stays as it is: "+there.Problem))
+	}
+	return d
 }
 
 // judge says what one read comes to.

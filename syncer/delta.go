@@ -252,6 +252,9 @@ func (w *worker) planChanges(ctx context.Context, stage *store.Stage) error {
 	if err := w.planTeams(ctx, stage, stage.Teams, stage.SilentTeams); err != nil {
 		return err
 	}
+	if err := w.readNewcomers(ctx, stage); err != nil {
+		return err
+	}
 	// Where the delta hands over everybody in scope, who is not among them joins nothing, believed or not.
 	joined := stage.JoinedMemberships
 	if _, everybody := w.pulled.list(connectors.Users, ""); everybody {

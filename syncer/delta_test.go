@@ -529,18 +529,32 @@ func TestWhatBecameStaleIsDoneByTheNextDelta(t *testing.T) {
 // beforeCommit has something happen once, before the syncer's n-th commit.
 func (w *world) beforeCommit(n int, do func()) {
 	w.t.Helper()
-	tap := &tapped{store: w.db}
-	tap.before = func(i int) {
-		if i == n {
-			do()
-		}
-	}
+	w.inCommit(n, func(context.Context) { do() })
+}
+
+// inCommit is beforeCommit for what needs the commit's own context.
+func (w *world) inCommit(n int, do func(context.Context)) {
+	w.t.Helper()
 	cfg := w.cfg
-	cfg.Roster = roster.New(tap)
+	cfg.Roster = roster.New(&awaited{store: w.db, n: n, do: do})
 	var err error
 	if w.syncer, err = syncer.New(cfg); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// awaited is a store whose n-th commit is preceded by something.
+type awaited struct {
+	store roster.Store
+	n     int
+	do    func(context.Context)
+}
+
+func (a *awaited) InTx(ctx context.Context, fn func(roster.Tx) error) error {
+	if a.n--; a.n == 0 {
+		a.do(ctx)
+	}
+	return a.store.InTx(ctx, fn)
 }
 
 // Invariant 7: where the looks are used up, what they were for is neither applied nor parked, and the cursor waits.
@@ -610,17 +624,10 @@ func TestACancelledDeltaLosesNothing(t *testing.T) {
 		w.ok(w.tenant.Unassign(p.ObjectID))
 		w.cfg.Lease = 100 * time.Millisecond // noticed soon
 		id := w.commit(operator(), roster.RunRequest{Connection: w.conn, Mode: roster.ModeDelta, By: "op"})[0].ID
-		done := make(chan struct{})
-		w.beforeCommit(2, func() {
+		w.inCommit(2, func(ctx context.Context) {
 			w.commit(operator(), roster.RunCancel{ID: id, By: "op"})
-			<-done
+			<-ctx.Done() // the renewal has seen it
 		})
-		go func() {
-			defer close(done)
-			for range 200 { // until the renewal sees it
-				time.Sleep(5 * time.Millisecond)
-			}
-		}()
 		run, _ := w.work(id)
 		if run.State != roster.RunCancelled || w.cursor().Position != before || w.statusOf(p) == roster.Deactivated {
 			w.t.Fatalf("ended %s, the cursor moved: %t, the member is %s", run.State, w.cursor().Position != before, w.statusOf(p))

@@ -52,7 +52,10 @@ func (o *one) plan(ctx context.Context, at place) (*onePlan, error) {
 	if err := o.judge(ctx, stage, p); err != nil {
 		return nil, err
 	}
-	return p, o.judgeMemberships(ctx, stage, p)
+	if err := o.judgeMemberships(ctx, stage, p); err != nil {
+		return nil, err
+	}
+	return p, o.explainBy(ctx, p)
 }
 
 // read reads the person and their groups.

@@ -42,7 +42,35 @@ func (w *worker) plan(ctx context.Context, stage *store.Stage) error {
 	if err := w.planTeams(ctx, stage, teams...); err != nil {
 		return err
 	}
-	return w.planMemberships(ctx, stage, membershipReader{read: stage.MissingMemberships}, membershipReader{read: stage.ExtraMemberships, byOurs: true})
+	if err := w.planMemberships(ctx, stage, membershipReader{read: stage.MissingMemberships}, membershipReader{read: stage.ExtraMemberships, byOurs: true}); err != nil {
+		return err
+	}
+	return w.listAwaited(ctx, stage)
+}
+
+// listAwaited lists whom pushes named as members and who are not here, in the connection's teams. Deltas, which are
+// frequent, leave that to the runs that read everything.
+func (w *worker) listAwaited(ctx context.Context, stage *store.Stage) error {
+	for team, value := "", ""; ; {
+		refs, err := stage.Awaited(ctx, team, value, planPage)
+		if err != nil {
+			return err
+		}
+		last := len(refs) < planPage
+		if !last {
+			team, value = refs[planPage-1].TeamID, refs[planPage-1].Value
+		}
+		if refs, err = stage.StillAwaited(ctx, refs); err != nil {
+			return err
+		}
+		var p page
+		for _, ref := range refs {
+			w.take(&p, roster.TypeTeam, "", w.rules.Awaited(ref))
+		}
+		if err := w.write(ctx, stage, &p); err != nil || last {
+			return err
+		}
+	}
 }
 
 // connectionNames puts connections' names in the place of their ids, which is what the planner knows them by.
@@ -81,6 +109,7 @@ func (w *worker) take(p *page, typ roster.ObjectType, object string, d reconcile
 		}
 		w.pulled.waiting = w.pulled.waiting || drift.AlwaysHeld != "" || drift.Waits != ""
 		w.counts.Add(drift)
+		w.newcomer(&drift)
 		p.actions = append(p.actions, a)
 	}
 	if d.Link == nil && d.Pass == "" {
@@ -104,6 +133,9 @@ func (w *worker) take(p *page, typ roster.ObjectType, object string, d reconcile
 
 func (w *worker) write(ctx context.Context, stage *store.Stage, p *page) error {
 	if err := stage.PutLinks(ctx, p.links); err != nil {
+		return err
+	}
+	if err := w.annotated(ctx, p.actions); err != nil {
 		return err
 	}
 	return w.cfg.Store.AddActions(ctx, w.run, p.actions)

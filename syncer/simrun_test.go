@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rosterd/rosterd/internal/idpsim"
+	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
 	"github.com/rosterd/rosterd/syncer"
@@ -124,6 +125,7 @@ type watch struct {
 	lag     int
 	settled bool
 	facts   map[string]fact
+	told    map[string]bool // events from before: an approved run is the one that made its plan
 	struck  []string // faults that leave the run incomplete
 	lies    bool
 	asleep  string // what was stored when the run had been taken over
@@ -342,7 +344,10 @@ func (s *sim) watchRun(id string, p perils) *watch {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	w.settled, w.again = c.Settled, s.approved[id] != nil
+	w.settled, w.again, w.told = c.Settled, s.approved[id] != nil, map[string]bool{}
+	for _, e := range s.look().events {
+		w.told[e.text("id")] = true
+	}
 	s.right(w, nil)
 	return w
 }
@@ -568,12 +573,13 @@ func (s *sim) checkEvidence(w *watch, run roster.Run) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	broken := map[string]bool{}
+	broken, apart := map[string]bool{}, false
 	for _, c := range lists {
 		key := c.Kind + " " + c.ObjectID
 		if c.Whole && c.Objects == 0 && s.lists[key] > 0 && !w.taken && !w.again {
 			s.t.Errorf("run %s believed an empty list of %s at once, which had %d", w.id, c.Name, s.lists[key])
 		}
+		apart = apart || c.Kind == string(connectors.Teams)
 		if !c.Whole {
 			broken[key] = true
 		}
@@ -582,7 +588,7 @@ func (s *sim) checkEvidence(w *watch, run roster.Run) {
 		}
 	}
 	for _, e := range s.seen.events {
-		if e.text("run_id") != w.id {
+		if e.text("run_id") != w.id || w.told[e.text("id")] {
 			continue
 		}
 		subject := e.text("subject_id")
@@ -607,8 +613,12 @@ func (s *sim) checkEvidence(w *watch, run roster.Run) {
 				s.t.Errorf("run %s removed %s, though that list was not whole", w.id, e.text("subject_name"))
 			}
 		case "team.deleted":
-			if !w.taken && broken["assignments "] {
-				s.t.Errorf("run %s deleted %s, though the assignments were not whole", w.id, e.text("subject_name"))
+			list := "assignments "
+			if apart { // the groups that are teams are a list of their own
+				list = "teams "
+			}
+			if !w.taken && broken[list] {
+				s.t.Errorf("run %s deleted %s, though the list of teams was not whole", w.id, e.text("subject_name"))
 			}
 		}
 	}
@@ -815,18 +825,20 @@ func (s *sim) comeToRest() {
 	}
 }
 
-// onlyDeltas has the IdP change, with most pushes lost and deltas alone repairing it. Each must leave the invariants as they
-// were; a full run then has to find whatever they did not see.
+// onlyDeltas has the IdP change, with deltas alone repairing it. Each must leave the invariants as they were. Where nothing
+// was pushed meanwhile, which no delta sees, they have to find every change of the IdP; a full run comes after in any case.
 func (s *sim) onlyDeltas() {
 	s.t.Helper()
 	s.note("from now on there are only deltas")
+	pushes, pushed := chance(s.rng, 50), false
 	s.ask(roster.ModeDelta, perils{}) // without a cursor it is read in full
 	for range 2 + s.rng.IntN(3) {
 		for range 1 + s.rng.IntN(5) {
-			pick(s.rng, []func(){s.changePeople, s.changePeople, s.changeNames, s.changeMembers, s.changeMembers, s.changeGroups, s.oddity})()
+			pick(s.rng, []func(){s.changePeople, s.changePeople, s.changeNames, s.changeMembers, s.changeMembers, s.changeGroups})()
 		}
-		if chance(s.rng, 30) {
+		if pushes && chance(s.rng, 50) {
 			s.push()
+			pushed = true
 		}
 		if chance(s.rng, 10) {
 			s.loseCursor()
@@ -840,6 +852,11 @@ func (s *sim) onlyDeltas() {
 			return
 		}
 	}
+	var left []string
+	if !pushed {
+		left = s.leftByDeltas(s.ask(roster.ModeDry, perils{}))
+		s.met.add("a schedule of deltas alone", 1)
+	}
 	last := ""
 	for range 3 {
 		last = s.ask(roster.ModeFull, perils{})
@@ -848,6 +865,29 @@ func (s *sim) onlyDeltas() {
 	for _, d := range s.differences(s.excused(last)) {
 		s.t.Errorf("deltas, and full runs after them, left: %s", d)
 	}
+	still := s.differences(nil)
+	for _, d := range left {
+		if !slices.Contains(still, d) {
+			s.t.Errorf("deltas did not see: %s", d)
+		}
+	}
+}
+
+// leftByDeltas are the differences that a dry run of everything doesn't excuse. Of what has no link only such a run speaks.
+func (s *sim) leftByDeltas(dry string) []string {
+	st := s.look()
+	unlinked := map[string]bool{}
+	for _, t := range st.teams {
+		if st.objectOfTeam[t.text("id")] == "" {
+			unlinked[fmt.Sprintf("team %s should not be here", t.text("display_name"))] = true
+		}
+	}
+	for _, m := range st.members {
+		if st.objectOfMember[m.text("id")] == "" {
+			unlinked[fmt.Sprintf("%s is live and should not be", m.text("user_name"))] = true
+		}
+	}
+	return slices.DeleteFunc(s.differences(s.excused(dry)), func(d string) bool { return unlinked[d] })
 }
 
 // excused are the objects that need not be as the tenant wants them: those that the run lists with nothing to do, and

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +26,9 @@ type Source struct {
 	Evidence string // what evidence is said to come from: "graph", "okta"
 	// Delta: the connection has a schedule of deltas, so a full run is to leave a cursor for the next one.
 	Delta bool
+	// RestartJob: a job of the IdP's own that is in quarantine is restarted once its cause is gone, at most once in this
+	// time; 0: never.
+	RestartJob time.Duration
 }
 
 // Config says what a Syncer works with.
@@ -170,7 +174,7 @@ func (s *Syncer) Test(ctx context.Context, _ string, connection string) (string,
 	if err := tester.Test(ctx); err != nil {
 		return "", roster.Errorf(roster.Unavailable, "%s", explain(err))
 	}
-	return "the credentials work, and every permission that a pull needs is granted", nil
+	return strings.Join(append([]string{"the credentials work, and every permission that a pull needs is granted"}, jobGaps(ctx, src.Reader)...), ". "), nil
 }
 
 // explain returns an error's words for a person. Errors of connectors are made for that and hold no secret.

@@ -37,8 +37,11 @@ type worker struct {
 	unapplied  int           // actions that were refused or had become stale
 	cursor     *store.Cursor // for the next delta, if the run ends well
 	asked      bool          // the run was asked for as a delta
+	newcomers  []string      // a delta's: who begins to count here, by the IdP's id
 	tried      []store.Parked
-	unsettled  map[[2]string]string // by type and the IdP's id: what the next run must judge anew though no action says so, and why
+	job        *roster.Job                  // the IdP's own, as last read; nil: the connection has none to read
+	entries    map[string][]roster.LogEntry // of a dry run: what it read of the job's log
+	unsettled  map[[2]string]string         // by type and the IdP's id: what the next run must judge anew though no action says so, and why
 }
 
 // work claims the lease's upkeep around the run and writes down how it ended.
@@ -185,6 +188,9 @@ func (w *worker) reconcile(ctx context.Context) error {
 			w.log.Warn("drop the stage", "error", err)
 		}
 	}()
+	if err := w.readJob(ctx); err != nil {
+		return err
+	}
 	if err := w.read(ctx, stage); err != nil {
 		return err
 	}
@@ -207,6 +213,9 @@ func (w *worker) reconcile(ctx context.Context) error {
 		return err
 	}
 	if err := w.apply(ctx, roster.ActionPlanned); err != nil {
+		return err
+	}
+	if err := w.restartJob(ctx); err != nil {
 		return err
 	}
 	return w.end(ctx)
@@ -332,6 +341,7 @@ func (w *worker) facts(ctx context.Context) (reconcile.Facts, error) {
 	owned := reconcile.Owned{Members: members, Memberships: memberships}
 	f := reconcile.Facts{
 		Owned: owned, Linked: max(linked, w.pulled.linked), FirstRun: !w.conn.Settled, Mapping: w.source.Mapping.Lines(),
+		TooManyDeletes: w.job.HoldsRemovals(),
 		Day: reconcile.Day{
 			Members: day[roster.GuardMember], Memberships: day[roster.GuardMembership], Reactivations: day[roster.GuardReactivate],
 			// What was removed was owned when the day began.

@@ -11,7 +11,7 @@ import (
 
 func (p *program) connectionCommand() *cobra.Command {
 	return p.group("connection", "Ties to identity providers; the configuration file declares them",
-		p.connectionList(), p.connectionTest(),
+		p.connectionList(), p.connectionShow(), p.connectionTest(), p.connectionProvision(),
 		p.connectionChange("rebind NAME", "Accept a connection's new target; the next run is guarded as a first one", "Rebound", (*client.Client).RebindConnection),
 		p.connectionRename(),
 		p.connectionChange("release NAME", "Make a detached connection's objects unclaimed, drop its links, unbind its tokens", "Released", (*client.Client).ReleaseConnection),
@@ -29,7 +29,7 @@ func (p *program) connectionList() *cobra.Command {
 		return printList(p, c.Connections(ctx, org, list.options()), table[client.Connection]{
 			empty: "No connections: the configuration file declares them.", header: []string{"NAME", "KIND", "STATE", "MEMBERS", "TEAMS", "REASON"},
 			row: func(c client.Connection) []string {
-				return []string{c.Name, c.Kind, c.State, strconv.Itoa(c.Members), strconv.Itoa(c.Teams), c.Reason}
+				return []string{c.Name, c.Kind, c.State, strconv.Itoa(c.Members), strconv.Itoa(c.Teams), reasonOf(&c)}
 			},
 			view: func(c client.Connection) any { return c },
 		})

@@ -15,7 +15,7 @@ import (
 )
 
 func (p *program) doctorCommand() *cobra.Command {
-	return p.group("doctor", "Check a set-up from the outside in", p.doctorSCIM())
+	return p.group("doctor", "Check a set-up from the outside in", p.doctorSCIM(), p.doctorEntra(), p.doctorOkta())
 }
 
 // findingState is what became of one check.

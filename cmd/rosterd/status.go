@@ -58,13 +58,12 @@ const maxName = 27
 func connectionStatus(b *strings.Builder, c *client.ConnectionStatus) {
 	line := func(label, text string) { fill(b, "  "+padded(label, 12), oneLine(text)) }
 	fmt.Fprintf(b, "\n%s (%s) of %s: %s\n", cut(c.Name, maxName), oneLine(c.Kind), cut(c.Organisation, maxName), oneLine(c.State))
-	if q := c.Quarantine; q != nil {
-		line("quarantine", "the identity provider's own job, since "+shortTime(q.Since)+": "+q.Reason)
-	}
+	quarantineLine(line, c.Quarantine)
 	if c.Kind != "scim" {
 		line("last run", lastRun(c.LastRun))
 	}
 	line("next runs", nextRuns(c))
+	jobLines(line, c.Job)
 	if c.Kind != "scim" {
 		const glue = "\u2060" // keeps a kind and its count in one line
 		var drift strings.Builder
@@ -79,6 +78,72 @@ func connectionStatus(b *strings.Builder, c *client.ConnectionStatus) {
 	case c.State == "detached":
 		line("why", "rosterd connection list --org "+strconv.Quote(oneLine(c.Organisation)))
 	}
+}
+
+// quarantineLine tells that the identity provider has slowed its own job down.
+func quarantineLine(line func(label, text string), q *client.Quarantine) {
+	if q == nil {
+		return
+	}
+	text := "the identity provider's own job, since " + optionalTime(q.Since, "a time not known") + ": " + q.Reason
+	if q.NextAttempt != nil {
+		text += "; it tries again " + shortTime(*q.NextAttempt)
+	}
+	line("quarantine", text)
+}
+
+// jobLines writes what is known of the identity provider's own job, and why it or its log can't be read.
+func jobLines(line func(label, text string), j *client.Job) {
+	if j == nil {
+		return
+	}
+	switch {
+	case j.State == "none":
+		line("job", "none: the application has no provisioning job")
+	case j.ReadAt == nil:
+		line("job", "not known")
+	default:
+		line("job", jobText(j))
+	}
+	for _, problem := range []struct{ what, text string }{{"job", j.Problem}, {"log", j.LogProblem}} {
+		if problem.text != "" {
+			line("", "its "+problem.what+" was not read: "+problem.text)
+		}
+	}
+	if j.RestartedAt != nil {
+		line("", "restarted by a run "+shortTime(*j.RestartedAt))
+	}
+	if j.RestartProblem != "" {
+		line("", "no restart by a run: "+j.RestartProblem)
+	}
+}
+
+func jobText(j *client.Job) string {
+	parts := []string{strings.ReplaceAll(j.State, "_", " ")}
+	if j.State == "quarantined" { // said above
+		parts = nil
+	}
+	parts = append(parts, "last steady "+optionalTime(j.LastSteadyState, "never"))
+	if c := j.LastCycle; c != nil {
+		text := "last cycle " + optionalTime(c.Ended, "going on")
+		if c.Failed {
+			text += " failed"
+			if c.Error != "" {
+				text += ": " + c.Error
+			}
+		}
+		if c.Escrowed > 0 {
+			text += fmt.Sprintf(", %d waiting for another try", c.Escrowed)
+		}
+		parts = append(parts, text)
+	}
+	if j.Failures > 1 {
+		parts = append(parts, fmt.Sprintf("%d failures in a row", j.Failures))
+	}
+	if j.Problem != "" {
+		parts = append(parts, "as read "+optionalTime(j.ReadAt, ""))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // cut shortens a text to a number of letters.

@@ -51,7 +51,7 @@ func newAdapter(cfg Config, at origin, base http.RoundTripper, log *slog.Logger)
 // handlers are left out.
 func newClient(at origin, base http.RoundTripper, log *slog.Logger) *http.Client {
 	retry := &connectors.Retry{Next: base, Log: log, IdP: "Graph", Wait: func(res *http.Response) time.Duration {
-		return retryAfter(res.Header)
+		return connectors.RetryAfter(res.Header)
 	}}
 	chain := &gate{origin: at, next: odataErrors{retry}}
 	return &http.Client{

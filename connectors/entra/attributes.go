@@ -2,6 +2,8 @@ package entra
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
 
@@ -36,6 +38,63 @@ func userFields() []userField {
 	}
 }
 
+// moreFields are those that are asked for only where a mapping reads them.
+func moreFields() []userField {
+	return []userField{
+		{"employeeType", models.Userable.GetEmployeeType},
+		{"streetAddress", models.Userable.GetStreetAddress},
+		{"city", models.Userable.GetCity},
+		{"state", models.Userable.GetState},
+		{"postalCode", models.Userable.GetPostalCode},
+		{"country", models.Userable.GetCountry},
+		{"faxNumber", models.Userable.GetFaxNumber},
+		{"onPremisesSamAccountName", models.Userable.GetOnPremisesSamAccountName},
+		{"onPremisesUserPrincipalName", models.Userable.GetOnPremisesUserPrincipalName},
+		{"onPremisesImmutableId", models.Userable.GetOnPremisesImmutableId},
+		{"onPremisesDomainName", models.Userable.GetOnPremisesDomainName},
+	}
+}
+
+const onPremises = "onPremisesExtensionAttributes"
+
+// extensionFields are those of the extension attributes, which Graph selects together (Graph documentation,
+// "onPremisesExtensionAttributes resource type").
+func extensionFields() []userField {
+	type values = models.OnPremisesExtensionAttributesable
+	var out []userField
+	for i, get := range []func(values) *string{
+		values.GetExtensionAttribute1, values.GetExtensionAttribute2, values.GetExtensionAttribute3, values.GetExtensionAttribute4,
+		values.GetExtensionAttribute5, values.GetExtensionAttribute6, values.GetExtensionAttribute7, values.GetExtensionAttribute8,
+		values.GetExtensionAttribute9, values.GetExtensionAttribute10, values.GetExtensionAttribute11, values.GetExtensionAttribute12,
+		values.GetExtensionAttribute13, values.GetExtensionAttribute14, values.GetExtensionAttribute15,
+	} {
+		out = append(out, userField{fmt.Sprintf("%s.extensionAttribute%d", onPremises, i+1), func(u models.Userable) *string {
+			if v := u.GetOnPremisesExtensionAttributes(); v != nil {
+				return get(v)
+			}
+			return nil
+		}})
+	}
+	return out
+}
+
+// selected picks the fields that are asked for.
+func selected(names []string) ([]userField, error) {
+	if names == nil {
+		return userFields(), nil
+	}
+	all := slices.Concat(userFields(), moreFields(), extensionFields())
+	out := []userField{}
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(f userField) bool { return f.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("attribute %q of users is not known", name)
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
+}
+
 // firstPhone returns the one number that businessPhones can hold.
 func firstPhone(u models.Userable) *string {
 	if phones := u.GetBusinessPhones(); len(phones) > 0 {
@@ -47,7 +106,10 @@ func firstPhone(u models.Userable) *string {
 func (c *Connector) userSelect() []string {
 	names := []string{"id", "accountEnabled"}
 	for _, f := range c.fields {
-		names = append(names, f.name)
+		name, _, _ := strings.Cut(f.name, ".")
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	return names
 }

@@ -34,7 +34,9 @@ type Config struct {
 	AccessToken        string
 	ServicePrincipalID string // object id of the enterprise application whose assignments decide
 	GraphURL           string // empty: DefaultGraphURL
-	MaxCalls           int    // limit of calls of an operation without a connectors.Budget; 0: DefaultMaxCalls
+	// Attributes are those of users that are asked for, by Graph's names; nil: those of userFields.
+	Attributes []string
+	MaxCalls   int // limit of calls of an operation without a connectors.Budget; 0: DefaultMaxCalls
 }
 
 // Connector reads one enterprise application's people and groups. It is safe for concurrent use.
@@ -53,6 +55,11 @@ var (
 	_ connectors.GroupsReader = (*Connector)(nil)
 	_ connectors.DeltaReader  = (*Connector)(nil)
 	_ connectors.Tester       = (*Connector)(nil)
+
+	_ connectors.JobReader       = (*Connector)(nil)
+	_ connectors.JobSchemaReader = (*Connector)(nil)
+	_ connectors.JobController   = (*Connector)(nil)
+	_ connectors.CauseReader     = (*Connector)(nil)
 )
 
 // Open returns a connector. It checks the configuration and sends nothing. Requests go through hc's transport (nil: a
@@ -78,11 +85,15 @@ func Open(cfg Config, hc *http.Client, log *slog.Logger) (*Connector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("service_principal_id %q: want the enterprise application's object id, a GUID", cfg.ServicePrincipalID)
 	}
+	fields, err := selected(cfg.Attributes)
+	if err != nil {
+		return nil, err
+	}
 	adapter, err := newAdapter(cfg, at, connectors.BaseTransport(hc), log)
 	if err != nil {
 		return nil, err
 	}
-	return &Connector{cfg: cfg, sp: sp, origin: at, adapter: adapter, fields: userFields(), log: log}, nil
+	return &Connector{cfg: cfg, sp: sp, origin: at, adapter: adapter, fields: fields, log: log}, nil
 }
 
 // check holds the credentials against where they would be sent.

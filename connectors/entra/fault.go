@@ -100,11 +100,14 @@ func explainStatus(a ask, status int, headers *abs.ResponseHeaders, code, messag
 		e.Message = fmt.Sprintf("Graph did not accept the credentials (%s)", reason(status, code, ""))
 	case status == http.StatusForbidden:
 		e.Fault, e.Fix = connectors.MissingPermission, grantFix(a.grant)
+		if strings.Contains(code, "NonPremiumTenant") { // the logs are part of a licence, whatever is granted
+			e.Fix = "The tenant needs a Microsoft Entra ID P1 or P2 licence for it."
+		}
 	case status == http.StatusNotFound:
 		e.Fault, e.Fix = connectors.NotFound, a.missing
 		e.Message = fmt.Sprintf("Graph does not know %s (%s)", a.what, reason(status, code, ""))
 	case status == http.StatusTooManyRequests:
-		e.Fault, e.RetryAfter = connectors.Throttled, retryAfter(headerOf(headers))
+		e.Fault, e.RetryAfter = connectors.Throttled, connectors.RetryAfter(headerOf(headers))
 		e.Message = fmt.Sprintf("Graph throttles requests, and did so to the last when asked for %s", a.what)
 	case status >= 500:
 		e.Fault = connectors.Unreachable
@@ -163,7 +166,7 @@ func explainSignIn(err *azidentity.AuthenticationFailedError) error {
 		return &connectors.Error{Fault: connectors.Unreachable, Message: "Entra's sign-in service cannot be reached", Fix: checkNetwork}
 	case status == http.StatusTooManyRequests:
 		return &connectors.Error{Fault: connectors.Throttled, Status: status, Message: "Entra's sign-in service throttles requests",
-			RetryAfter: retryAfter(err.RawResponse.Header)}
+			RetryAfter: connectors.RetryAfter(err.RawResponse.Header)}
 	case status >= 500:
 		return &connectors.Error{Fault: connectors.Unreachable, Status: status,
 			Message: fmt.Sprintf("Entra's sign-in service is not available (%d)", status)}

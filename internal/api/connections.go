@@ -65,11 +65,16 @@ func (a *API) connectionNames(ctx context.Context, org string) (connectionNames,
 type health struct {
 	latest map[string]roster.Run
 	held   map[string]bool
+	jobs   map[string]roster.Job
 }
 
 func (a *API) health(ctx context.Context, org string) (health, error) {
 	latest, held, err := a.store.LatestRuns(ctx, org)
-	return health{latest, held}, err
+	if err != nil {
+		return health{}, err
+	}
+	jobs, err := a.store.Jobs(ctx, org)
+	return health{latest, held, jobs}, err
 }
 
 // state says how one connection fares, and why where that needs a word.
@@ -121,6 +126,7 @@ func (a *API) wireConnection(ctx context.Context, c *roster.Connection, h health
 		out.Target = c.Pinned
 	}
 	out.State, out.Reason = h.state(c)
+	out.Job, out.Quarantine = h.job(c)
 	return out, nil
 }
 
@@ -214,6 +220,7 @@ func (a *API) connectionStatus(ctx context.Context, org *roster.Organisation) ([
 		c := &all[i]
 		out[i] = client.ConnectionStatus{Organisation: org.Name, Name: c.Name, Kind: string(c.Kind), Drift: map[string]int{}}
 		out[i].State, _ = h.state(c)
+		out[i].Job, out[i].Quarantine = h.job(c)
 		if r, ok := h.latest[c.ID]; ok {
 			out[i].LastRun = &client.RunRef{Run: r.ID, Mode: string(r.Mode), State: string(r.State), FinishedAt: optionalTime(r.FinishedAt)}
 			out[i].Drift = totals.of(r.ID)

@@ -164,6 +164,14 @@ func checkOktaID(text string) (string, error) {
 	return text, nil
 }
 
+// checkKeyID is for the id of a key, which Okta gives or takes as it is.
+func checkKeyID(text string) (string, error) {
+	if !matches(`^[!-~]{1,128}$`, text) {
+		return "", fmt.Errorf("%q is not a key's id: write the kid that Okta shows beside the key", text)
+	}
+	return text, nil
+}
+
 // oneOf takes one of some words.
 func oneOf(words ...string) func(string) (string, error) {
 	return func(text string) (string, error) {
@@ -177,6 +185,16 @@ func oneOf(words ...string) func(string) (string, error) {
 
 func checkAdoptLocal(text string) (string, error) {
 	return oneOf(string(AdoptNever), string(AdoptByEmail))(text)
+}
+
+// leastRestart keeps a job that is restarted again and again from doing nothing else.
+const leastRestart = time.Hour
+
+func checkRestart(text string) (string, error) {
+	if d, err := time.ParseDuration(text); err != nil || d != 0 && d < leastRestart {
+		return "", fmt.Errorf("%q is no time between two restarts: write a number and a unit, 1h or more, such as 24h; 0s is never", text)
+	}
+	return text, nil
 }
 
 func checkSettle(text string) (string, error) {

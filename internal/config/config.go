@@ -5,6 +5,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"time"
 )
@@ -29,7 +30,9 @@ type Config struct {
 	DataDir string
 	// DatabaseURL is a postgres:// URL; empty means SQLite in DataDir.
 	DatabaseURL Secret
-	RequestLog  RequestLog
+	// TrustedProxies are the addresses whose word counts on where a request comes from; nil: nobody's.
+	TrustedProxies []netip.Prefix
+	RequestLog     RequestLog
 	// Organisations are in the order of the file: those of which something is set. Others are made by connections and
 	// commands.
 	Organisations []Organisation
@@ -52,9 +55,10 @@ type Connection struct {
 	Organisation string
 	Name         string
 	Kind         Kind
-	Entra        *Entra    // set for KindEntra only
-	Okta         *Okta     // set for KindOkta only
-	Schedule     *Schedule // nil: runs are on demand
+	Entra        *Entra        // set for KindEntra only
+	Okta         *Okta         // set for KindOkta only
+	Mapping      []MappingLine // on top of the kind's own
+	Schedule     *Schedule     // nil: runs are on demand
 	Policy       Policy
 	// Line is where the entry starts in the file, for messages about it.
 	Line int
@@ -73,9 +77,14 @@ type Entra struct {
 
 // Okta is how a connection of that kind reads Okta.
 type Okta struct {
-	OrgURL   string // without a trailing slash
-	AppID    string
-	APIToken Secret
+	OrgURL string // without a trailing slash
+	AppID  string
+	// APIToken is set, or ClientID and PrivateKey are.
+	APIToken   Secret
+	ClientID   string // of the API service application
+	PrivateKey Secret // in PEM
+	KeyID      string
+	Scopes     []string // nil: the least that runs need
 	// Teams says which groups become teams where Okta refuses the list of push mappings, Suspended what a suspended person
 	// is; see the constants.
 	Teams     string
@@ -109,6 +118,8 @@ type Policy struct {
 	AdoptLocal AdoptLocal
 	// Settle is the time in which a fresh push is trusted above the IdP's own answer.
 	Settle time.Duration
+	// RestartQuarantinedJob is the least time between two restarts of Entra's own provisioning job; 0: it is never restarted.
+	RestartQuarantinedJob time.Duration
 }
 
 // Default returns the configuration that holds when nothing is set.
@@ -144,7 +155,7 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 func parse(path string, text []byte, env func(string) (string, bool), c *Config) []error {
 	doc := &document{file: path, env: env}
 	if root := doc.parse(text); root != nil {
-		c.read(doc.section(root, "the file", "listen", "public_url", "data_dir", "database_url", "request_log",
+		c.read(doc.section(root, "the file", "listen", "public_url", "data_dir", "database_url", "trusted_proxies", "request_log",
 			"organisations", "connections"))
 	}
 	return doc.errors()
@@ -158,6 +169,7 @@ func (c *Config) read(s *section) {
 	s.checked("public_url", &c.PublicURL, checkPublicURL)
 	s.checked("data_dir", &c.DataDir, checkDataDir)
 	s.databaseURL("database_url", &c.DatabaseURL)
+	c.TrustedProxies = readProxies(s)
 	if v, ok := s.get("request_log"); ok {
 		c.RequestLog.read(s.doc.section(v.node, "request_log", "keep", "max_rows", "reads"))
 	}

@@ -101,6 +101,7 @@ func TestSampleConnectionLoadsAndShowsDefaults(t *testing.T) {
 		Okta: &config.Okta{
 			OrgURL: "https://acme.okta.com", AppID: "0oa1b2c3d4", APIToken: "hush", Teams: config.TeamsPush, Suspended: config.SuspendedOff,
 		},
+		Mapping:  []config.MappingLine{{Target: "displayName", Source: `= Join(" ", firstName, lastName)`}},
 		Schedule: &config.Schedule{Delta: "*/5 * * * *", Full: "0 3 * * *", TimeZone: config.DefaultTimeZone, Jitter: config.DefaultJitter},
 	}}
 	for i := range got.Connections {
@@ -116,8 +117,9 @@ func TestSampleNamesEverySetting(t *testing.T) {
 	for _, key := range []string{
 		"listen", "public_url", "data_dir", "database_url", "connections", "organisation", "name", "kind", "entra",
 		"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token", "policy",
-		"adopt_local", "settle", "okta", "org_url", "app_id", "api_token", "teams", "suspended",
-		"schedule", "delta", "full", "timezone", "jitter", "request_log", "keep", "max_rows", "reads",
+		"adopt_local", "settle", "restart_quarantined_job", "okta", "org_url", "app_id", "api_token", "teams", "suspended",
+		"mapping", "schedule", "delta", "full", "timezone", "jitter", "request_log", "keep", "max_rows", "reads",
+		"trusted_proxies", "private_key", "key_id", "scopes",
 	} {
 		if !regexp.MustCompile(`(?m)^[# -]*` + key + `:`).MatchString(configs.Sample) {
 			t.Errorf("the sample doesn't list %s", key)

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -22,7 +24,7 @@ func readConnections(s *section) []Connection {
 	}
 	first := map[[2]string]int{}
 	for _, node := range list.Values {
-		entry := s.doc.section(node, "the connection", "organisation", "name", "kind", "schedule", "entra", "okta", "policy")
+		entry := s.doc.section(node, "the connection", "organisation", "name", "kind", "schedule", "entra", "okta", "mapping", "policy")
 		if entry == nil {
 			continue
 		}
@@ -47,6 +49,7 @@ func readConnection(s *section) Connection {
 		s.name = "connection " + c.Name
 	}
 	s.readKind(&c)
+	s.readMapping(&c)
 	if v, ok := s.get("schedule"); ok {
 		c.Schedule = readSchedule(s.doc.section(v.node, "the schedule of "+s.name, "delta", "full", "timezone", "jitter"), s.name)
 		if c.Kind == KindSCIM {
@@ -54,7 +57,10 @@ func readConnection(s *section) Connection {
 		}
 	}
 	if v, ok := s.get("policy"); ok {
-		c.Policy.read(s.doc.section(v.node, "the policy of "+s.name, "adopt_local", "settle"))
+		c.Policy.read(s.doc.section(v.node, "the policy of "+s.name, "adopt_local", "settle", "restart_quarantined_job"))
+		if c.Policy.RestartQuarantinedJob > 0 && c.Kind != "" && c.Kind != KindEntra {
+			s.doc.problemf(v.line, "restart_quarantined_job is for connections of kind entra: take it out")
+		}
 	}
 	return c
 }
@@ -72,7 +78,8 @@ func (s *section) readKind(c *Connection) {
 			"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token"))
 	}
 	if hasOkta {
-		c.Okta = readOkta(s.doc.section(okta.node, "the okta settings of "+s.name, "org_url", "app_id", "api_token", "teams", "suspended"))
+		c.Okta = readOkta(s.doc.section(okta.node, "the okta settings of "+s.name, "org_url", "app_id", "api_token",
+			"client_id", "private_key", "key_id", "scopes", "teams", "suspended"))
 	}
 	if !ok {
 		return
@@ -136,13 +143,67 @@ func readOkta(s *section) *Okta {
 	}
 	s.required("org_url", &o.OrgURL, "https://acme.okta.com", checkOktaURL)
 	s.required("app_id", &o.AppID, "0oa1b2c3d4", checkOktaID)
-	if _, ok := s.get("api_token"); !ok {
-		s.missing("api_token", "${env:OKTA_API_TOKEN}")
-	}
-	s.secret("api_token", "OKTA_API_TOKEN", &o.APIToken)
+	s.oktaCredentials(o)
 	s.checked("teams", &o.Teams, oneOf(TeamsPush, TeamsAssigned, TeamsLinked))
 	s.checked("suspended", &o.Suspended, oneOf(SuspendedOff, SuspendedKeep))
 	return o
+}
+
+// oktaCredentials reads one of the two ways to sign in: an administrator's API token, or the private key of a service
+// application.
+func (s *section) oktaCredentials(o *Okta) {
+	_, hasToken := s.get("api_token")
+	key := ""
+	for _, k := range []string{"private_key", "client_id", "key_id", "scopes"} { // of what is given the first counts
+		if _, ok := s.get(k); ok && key == "" {
+			key = k
+		}
+	}
+	s.secret("api_token", "OKTA_API_TOKEN", &o.APIToken)
+	if key == "" {
+		if !hasToken {
+			s.missing("api_token", "${env:OKTA_API_TOKEN}, or client_id and private_key in its place")
+		}
+		return
+	}
+	if hasToken {
+		s.doc.problemf(s.values[key].line, "%s is for signing in with a private key, and api_token for signing in without: keep one of the two", key)
+	}
+	s.privateKey("private_key", "OKTA_PRIVATE_KEY", &o.PrivateKey)
+	s.checked("key_id", &o.KeyID, checkKeyID)
+	s.scopes("scopes", &o.Scopes)
+	if hasToken {
+		return
+	}
+	s.required("client_id", &o.ClientID, "0oa1b2c3d4", checkOktaID)
+	if _, ok := s.get("private_key"); !ok {
+		s.missing("private_key", `"${file:/run/secrets/okta-key.pem}"`)
+	}
+}
+
+// privateKey is secret for a key in PEM, which is no line of text.
+func (s *section) privateKey(key, variable string, into *Secret) {
+	s.secret(key, variable, into)
+	text := into.Reveal()
+	if text == "" || strings.Contains(text, "PRIVATE KEY-----") {
+		return
+	}
+	s.doc.problemf(s.values[key].line, `%s refers to what is no private key in PEM: it begins with "-----BEGIN PRIVATE KEY-----"`, key)
+	*into = ""
+}
+
+func (s *section) scopes(key string, into *[]string) {
+	s.entries(key, "- okta.users.read", func(node ast.Node) {
+		text, isText := scalar(node)
+		switch {
+		case !isText:
+			s.doc.problemf(lineOf(node), "each of %s must be text: %s", key, howToQuote(node))
+		case !matches(`^okta\.[A-Za-z0-9.]+$`, text):
+			s.doc.problemf(lineOf(node), "%s: %q is no scope of Okta's API, such as okta.users.read", key, text)
+		case !slices.Contains(*into, text):
+			*into = append(*into, text)
+		}
+	})
 }
 
 func (p *Policy) read(s *section) {
@@ -156,5 +217,10 @@ func (p *Policy) read(s *section) {
 	s.checked("settle", &settle, checkSettle)
 	if d, err := time.ParseDuration(settle); err == nil {
 		p.Settle = d
+	}
+	restart := p.RestartQuarantinedJob.String()
+	s.checked("restart_quarantined_job", &restart, checkRestart)
+	if d, err := time.ParseDuration(restart); err == nil {
+		p.RestartQuarantinedJob = d
 	}
 }

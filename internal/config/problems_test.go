@@ -97,21 +97,55 @@ func TestProblemsOfOkta(t *testing.T) {
       api_token: ${env:SET}
 `
 	for name, tc := range map[string]struct{ old, new, want string }{
-		"console's address": {"acme.okta", "acme-admin.okta", "FILE:6: org_url is the admin console's address: take -admin out"},
-		"path":              {"okta.com", "okta.com/app", "FILE:6: org_url must be the org's address alone, without a path"},
-		"plain http":        {"https:", "http:", "FILE:6: org_url may be plain http on a loopback address only"},
-		"app_id":            {"0oa1", "0oa1/users", `FILE:7: app_id "0oa1/users" is not an id of Okta`},
-		"literal token":     {"${env:SET}", "literal", "FILE:8: api_token must not stand in the file itself: write api_token: ${env:OKTA_API_TOKEN}"},
-		"token missing":     {"      api_token: ${env:SET}\n", "", "FILE:6: api_token is missing"},
-		"teams":             {"0oa1", "0oa1\n      teams: all", `FILE:8: teams "all" is not known: write push, assigned or linked`},
-		"suspended":         {"0oa1", "0oa1\n      suspended: on", `FILE:8: suspended "on" is not known: write off or keep`},
+		"console's address":  {"acme.okta", "acme-admin.okta", "FILE:6: org_url is the admin console's address: take -admin out"},
+		"path":               {"okta.com", "okta.com/app", "FILE:6: org_url must be the org's address alone, without a path"},
+		"plain http":         {"https:", "http:", "FILE:6: org_url may be plain http on a loopback address only"},
+		"app_id":             {"0oa1", "0oa1/users", `FILE:7: app_id "0oa1/users" is not an id of Okta`},
+		"literal token":      {"${env:SET}", "literal", "FILE:8: api_token must not stand in the file itself: write api_token: ${env:OKTA_API_TOKEN}"},
+		"token missing":      {"      api_token: ${env:SET}\n", "", "FILE:6: api_token is missing in the okta settings of connection okta: write api_token: ${env:OKTA_API_TOKEN}, or client_id and private_key in its place"},
+		"token and key":      {"0oa1", "0oa1\n      private_key: ${env:KEY}", "FILE:8: private_key is for signing in with a private key, and api_token for signing in without: keep one of the two"},
+		"token and client":   {"0oa1", "0oa1\n      client_id: 0oa2", "FILE:8: client_id is for signing in with a private key"},
+		"token and scopes":   {"0oa1", "0oa1\n      scopes: [okta.users.read]", "FILE:8: scopes is for signing in with a private key"},
+		"key without client": {"api_token: ${env:SET}", "private_key: ${env:KEY}", "FILE:6: client_id is missing in the okta settings of connection okta: write client_id: 0oa1b2c3d4"},
+		"client without key": {"api_token: ${env:SET}", "client_id: 0oa2", `FILE:6: private_key is missing in the okta settings of connection okta: write private_key: "${file:`},
+		"literal key":        {"api_token: ${env:SET}", "private_key: literal", "FILE:8: private_key must not stand in the file itself: write private_key: ${env:OKTA_PRIVATE_KEY}"},
+		"no key":             {"api_token: ${env:SET}", "private_key: ${env:SET}", "FILE:8: private_key refers to what is no private key in PEM"},
+		"client_id":          {"api_token: ${env:SET}", "client_id: My app", `FILE:8: client_id "My app" is not an id of Okta`},
+		"key_id":             {"api_token: ${env:SET}", "key_id: a b", `FILE:8: key_id "a b" is not a key's id`},
+		"scope":              {"api_token: ${env:SET}", "scopes: [openid]", `FILE:8: scopes: "openid" is no scope of Okta's API`},
+		"scopes, a text":     {"api_token: ${env:SET}", "scopes: okta.users.read okta.apps.read", "FILE:8: scopes must be a list"},
+		"scope, a number":    {"api_token: ${env:SET}", "scopes: [1]", "FILE:8: each of scopes must be text"},
+		"teams":              {"0oa1", "0oa1\n      teams: all", `FILE:8: teams "all" is not known: write push, assigned or linked`},
+		"suspended":          {"0oa1", "0oa1\n      suspended: on", `FILE:8: suspended "on" is not known: write off or keep`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := problems(t, strings.Replace(settings, tc.old, tc.new, 1), environment("SET", "hush"))
-			if !strings.Contains(got, tc.want) {
+			got := problems(t, strings.Replace(settings, tc.old, tc.new, 1), environment("SET", "hush", "KEY", "-----BEGIN PRIVATE KEY-----\nhush"))
+			if !strings.Contains(got, tc.want) || strings.Contains(got, "hush") {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestOktaByPrivateKey(t *testing.T) {
+	const key = "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----"
+	path := write(t, `connections:
+  - organisation: default
+    name: okta
+    kind: okta
+    okta: { org_url: "https://acme.okta.com", app_id: 0oa1, client_id: 0oa2, private_key: "${env:KEY}", key_id: k-1, scopes: [okta.users.read, okta.apps.read] }
+`)
+	got, err := config.Load(path, environment("KEY", key+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := got.Connections[0].Okta
+	if o.ClientID != "0oa2" || o.PrivateKey.Reveal() != key || o.KeyID != "k-1" || strings.Join(o.Scopes, " ") != "okta.users.read okta.apps.read" || o.APIToken != "" {
+		t.Errorf("got %s", got.Redacted())
+	}
+	shown := got.Redacted()
+	if strings.Contains(shown, "hush") || !strings.Contains(shown, `private_key: "[secret]"`) || !strings.Contains(shown, "client_id: 0oa2") {
+		t.Errorf("shown as %s", shown)
 	}
 }
 

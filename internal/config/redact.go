@@ -22,6 +22,7 @@ func (c *Config) Redacted() string {
 		{Key: "public_url", Value: c.PublicURL},
 		{Key: "data_dir", Value: c.DataDir},
 		{Key: "database_url", Value: redactedDatabase(c.DatabaseURL)},
+		{Key: "trusted_proxies", Value: textsOf(c.TrustedProxies)},
 		{Key: "request_log", Value: yaml.MapSlice{
 			{Key: "keep", Value: formatKeep(c.RequestLog.Keep)}, {Key: "max_rows", Value: c.RequestLog.MaxRows},
 			{Key: "reads", Value: c.RequestLog.Reads},
@@ -47,8 +48,19 @@ func (c *Connection) redacted() yaml.MapSlice {
 			"service_principal_id", e.ServicePrincipalID, "graph_url", e.GraphURL, "access_token", masked(e.AccessToken))})
 	}
 	if o := c.Okta; o != nil {
-		entry = append(entry, yaml.MapItem{Key: "okta", Value: withoutEmpty(
-			"org_url", o.OrgURL, "app_id", o.AppID, "api_token", masked(o.APIToken))})
+		settings := withoutEmpty("org_url", o.OrgURL, "app_id", o.AppID, "api_token", masked(o.APIToken),
+			"client_id", o.ClientID, "private_key", masked(o.PrivateKey), "key_id", o.KeyID)
+		if len(o.Scopes) > 0 {
+			settings = append(settings, yaml.MapItem{Key: "scopes", Value: o.Scopes})
+		}
+		entry = append(entry, yaml.MapItem{Key: "okta", Value: append(settings, withoutEmpty("teams", o.Teams, "suspended", o.Suspended)...)})
+	}
+	if len(c.Mapping) > 0 {
+		var lines yaml.MapSlice
+		for _, l := range c.Mapping {
+			lines = append(lines, yaml.MapItem{Key: l.Target, Value: l.Source})
+		}
+		entry = append(entry, yaml.MapItem{Key: "mapping", Value: lines})
 	}
 	if w := c.Schedule; w != nil {
 		entry = append(entry, yaml.MapItem{Key: "schedule", Value: withoutEmpty(
@@ -57,6 +69,7 @@ func (c *Connection) redacted() yaml.MapSlice {
 	return append(entry, yaml.MapItem{Key: "policy", Value: yaml.MapSlice{
 		{Key: "adopt_local", Value: string(c.Policy.AdoptLocal)},
 		{Key: "settle", Value: c.Policy.Settle.String()},
+		{Key: "restart_quarantined_job", Value: c.Policy.RestartQuarantinedJob.String()},
 	}})
 }
 

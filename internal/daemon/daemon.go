@@ -140,7 +140,7 @@ func (d *Daemon) route() (err error) {
 	mux.HandleFunc("GET /readyz", d.ready)
 	management.Mount(mux)
 	// The mux would redirect an IdP's //Users, which no IdP follows for a POST: SCIM gets its requests before it.
-	root := web.Floor(d.log.With("part", "http"), d.scim.Before(mux))
+	root := web.Proxies(d.opts.Config.TrustedProxies).Before(web.Floor(d.log.With("part", "http"), d.scim.Before(mux)))
 	for _, h := range []http.Handler{root, api.Trusted(root)} {
 		d.servers = append(d.servers, &http.Server{
 			Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,

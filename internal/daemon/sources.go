@@ -8,7 +8,6 @@ import (
 	"github.com/rosterd/rosterd/connectors/entra"
 	"github.com/rosterd/rosterd/connectors/okta"
 	"github.com/rosterd/rosterd/internal/config"
-	"github.com/rosterd/rosterd/internal/mapping"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/syncer"
 )
@@ -136,23 +135,27 @@ func (d *Daemon) open(e *config.Connection) (*syncer.Source, roster.ConnectionSy
 		Name: e.Name, Kind: roster.ConnectionKind(e.Kind), AdoptLocal: e.Policy.AdoptLocal == config.AdoptByEmail, Settle: e.Policy.Settle,
 		Schedules: schedules(e.Schedule),
 	}
+	m, err := e.MappingOf()
+	if err != nil {
+		return nil, sync, err
+	}
 	switch roster.ConnectionKind(e.Kind) {
 	case roster.KindEntra:
-		m := mapping.Entra()
 		reader, err := entra.Open(entra.Config{
 			TenantID: e.Entra.TenantID, ClientID: e.Entra.ClientID, ClientSecret: e.Entra.ClientSecret.Reveal(),
 			AccessToken: e.Entra.AccessToken.Reveal(), ServicePrincipalID: e.Entra.ServicePrincipalID, GraphURL: e.Entra.GraphURL,
+			Attributes: m.Sources(),
 		}, &http.Client{Transport: d.opts.Transport}, d.log.With("part", "entra", "connection", e.Name))
 		if err != nil {
 			return nil, sync, err
 		}
 		sync.Target = "tenant " + e.Entra.TenantID + ", service principal " + e.Entra.ServicePrincipalID
 		sync.Settings, sync.Managed = m.Fingerprint(), m.Managed()
-		return &syncer.Source{Reader: reader, Mapping: m, Evidence: "graph", Delta: deltas(e.Schedule)}, sync, nil
+		return &syncer.Source{Reader: reader, Mapping: m, Evidence: "graph", Delta: deltas(e.Schedule), RestartJob: e.Policy.RestartQuarantinedJob}, sync, nil
 	case roster.KindOkta:
-		m := mapping.Okta()
 		reader, err := okta.Open(okta.Config{
 			OrgURL: e.Okta.OrgURL, AppID: e.Okta.AppID, APIToken: e.Okta.APIToken.Reveal(), Teams: e.Okta.Teams, Suspended: e.Okta.Suspended,
+			ClientID: e.Okta.ClientID, PrivateKey: e.Okta.PrivateKey.Reveal(), KeyID: e.Okta.KeyID, Scopes: e.Okta.Scopes,
 		}, &http.Client{Transport: d.opts.Transport}, d.log.With("part", "okta", "connection", e.Name))
 		if err != nil {
 			return nil, sync, err

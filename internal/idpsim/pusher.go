@@ -105,6 +105,10 @@ func NewPusher(t *Tenant, cfg PushConfig) (*Pusher, error) {
 		records: map[string]*record{}, escrows: map[string]*escrow{}, repair: map[string]bool{},
 		misses: map[string]bool{}, redundant: map[string]bool{},
 	}
+	t.EditSchema(func(s *Schema) { *s = SchemaOf(cfg.Mapping) })
+	t.state.Lock()
+	t.testTarget, t.provision = p.TestConnection, p.ProvisionOnDemand
+	t.state.Unlock()
 	return p, nil
 }
 
@@ -202,6 +206,10 @@ func (p *Pusher) InitialCycle(ctx context.Context) (Summary, error) {
 func (p *Pusher) Cycle(ctx context.Context) (Summary, error) {
 	p.running.Lock()
 	defer p.running.Unlock()
+	if p.t.takeRestart() {
+		p.forget()
+		return p.run(ctx, true)
+	}
 	p.mu.Lock()
 	initial := p.watermark < 0
 	p.mu.Unlock()
@@ -211,12 +219,17 @@ func (p *Pusher) Cycle(ctx context.Context) (Summary, error) {
 // Restart does what the portal's "Restart provisioning" does: it ends quarantine, escrows and RedundantSoftDelete skips,
 // and runs an initial cycle. Links to the target are kept.
 func (p *Pusher) Restart(ctx context.Context) (Summary, error) {
+	p.forget()
+	return p.InitialCycle(ctx)
+}
+
+// forget drops what failed and what was skipped, and ends a quarantine.
+func (p *Pusher) forget() {
 	p.LiftQuarantine()
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	clear(p.escrows)
 	clear(p.redundant)
-	p.mu.Unlock()
-	return p.InitialCycle(ctx)
 }
 
 // recordOf returns a copy of what is believed about an object; nil when nothing is.

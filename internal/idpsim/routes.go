@@ -15,6 +15,8 @@ type route struct {
 	needs   Permission
 	handle  handler
 	segs    []string
+	// free: it works without the directory, which others may change meanwhile, as it talks to the target.
+	free bool
 }
 
 // table lists what the tenant serves below /v1.0. "{}" is one segment; casts come in both of the spellings that
@@ -47,6 +49,13 @@ func (t *Tenant) table() []route {
 		get("/servicePrincipals/{id}/appRoleAssignedTo", ApplicationReadAll, t.assignedTo),
 		get("/servicePrincipals/{id}/synchronization/jobs", SynchronizationReadAll, t.listJobs),
 		get("/servicePrincipals/{id}/synchronization/jobs/{job}", SynchronizationReadAll, t.getJob),
+		get("/servicePrincipals/{id}/synchronization/jobs/{job}/schema", SynchronizationReadAll, t.getSchema),
+		{method: http.MethodPost, pattern: "/servicePrincipals/{id}/synchronization/jobs/{job}/restart",
+			needs: SynchronizationReadWriteAll, handle: t.restartJob},
+		{method: http.MethodPost, pattern: "/servicePrincipals/{id}/synchronization/jobs/{job}/validateCredentials",
+			needs: SynchronizationReadWriteAll, handle: t.validateCredentials, free: true},
+		{method: http.MethodPost, pattern: "/servicePrincipals/{id}/synchronization/jobs/{job}/provisionOnDemand",
+			needs: SynchronizationReadWriteAll, handle: t.provisionOnDemand, free: true},
 		get("/auditLogs/provisioning", AuditLogReadAll, t.listProvisioning),
 		get("/directory/deletedItems/graph.user", UserReadAll, t.listDeleted),
 		get("/directory/deletedItems/microsoft.graph.user", UserReadAll, t.listDeleted),
@@ -116,7 +125,11 @@ func (t *Tenant) answer(r *request) (reply, []Fault) {
 			"Insufficient privileges to complete the operation."), struck
 	}
 	var rep reply
-	t.view(lag, func(d *directory) { rep = rt.handle(d, r) })
+	if rt.free {
+		rep = rt.handle(nil, r)
+	} else {
+		t.view(lag, func(d *directory) { rep = rt.handle(d, r) })
+	}
 	for _, f := range struck {
 		f.spoil(rep)
 		if f.BeforeAnswer != nil {

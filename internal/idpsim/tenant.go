@@ -2,6 +2,7 @@ package idpsim
 
 import (
 	"cmp"
+	"context"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -18,7 +19,9 @@ const (
 	GroupMemberReadAll     Permission = "GroupMember.Read.All"
 	ApplicationReadAll     Permission = "Application.Read.All"
 	SynchronizationReadAll Permission = "Synchronization.Read.All"
-	AuditLogReadAll        Permission = "AuditLog.Read.All"
+	// SynchronizationReadWriteAll is for restarting the provisioning job.
+	SynchronizationReadWriteAll Permission = "Synchronization.ReadWrite.All"
+	AuditLogReadAll             Permission = "AuditLog.Read.All"
 )
 
 // Config says what a new tenant holds. The zero Config is an empty directory.
@@ -63,11 +66,16 @@ type Tenant struct {
 	delta   deltaLog
 	ids     *rand.Rand
 
-	state sync.Mutex // guards what follows
-	lacks map[Permission]bool
-	job   jobState
-	log   []ProvisioningEntry
-	reqs  int // requests answered, for request ids
+	state      sync.Mutex // guards what follows
+	lacks      map[Permission]bool
+	job        jobState
+	schema     Schema
+	restarts   []string                    // the resetScope of each restart
+	restarted  bool                        // and no cycle has begun since
+	testTarget func(context.Context) error // the push engine's connection test
+	provision  func(ctx context.Context, objectID string) (Detail, error)
+	log        []ProvisioningEntry
+	reqs       int // requests answered, for request ids
 }
 
 // change is one committed mutation: how to undo it, and the objects whose provisioning it may alter.
@@ -93,6 +101,7 @@ func New(cfg Config) *Tenant {
 	}
 	t := &Tenant{cfg: cfg, appID: newID(ids), dir: newDirectory(), ids: ids, lacks: map[Permission]bool{}}
 	t.delta.size = cfg.DeltaLog
+	t.schema = SchemaOf(Mapping{})
 	t.jobID = "scim." + strings.ReplaceAll(cfg.TenantID, "-", "") + "." + newID(ids)
 	t.routes = t.table()
 	seed(t.dir, cfg, ids)

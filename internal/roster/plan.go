@@ -43,7 +43,7 @@ const (
 
 // Evidence is one thing that was seen, where and when.
 type Evidence struct {
-	Source string    `json:"source"` // "graph", "okta", "push", "store"
+	Source string    `json:"source"` // "graph", "okta", "push", "store", "provisioning_log", "provisioning_job"
 	Time   time.Time `json:"time"`
 	Text   string    `json:"text"`
 }
@@ -60,7 +60,9 @@ type Subject struct {
 type WantedMember struct {
 	ObjectID string
 	Values   map[string]string // managed attribute path to value
-	Enabled  bool
+	// Problem says which attributes the mapping can't work out for this person, and why; Values don't have those.
+	Problem string
+	Enabled bool
 	// Keep: what the person is here, on or off, stays as it is, whatever Enabled says; who is unknown here isn't created.
 	Keep bool
 	// Gone says in words that the IdP itself told that they left; Enabled is false then, and Values are not theirs.

@@ -134,6 +134,26 @@ func (db *DB) Teams(ctx context.Context, org string, l List) ([]roster.Team, str
 	return out, next, nil
 }
 
+// FindTeams finds teams by id, displayName, externalId or the IdP's id; deleted ones only where no active one is found.
+func (db *DB) FindTeams(ctx context.Context, org, key string) ([]roster.Team, error) {
+	var rows []teamRow
+	query := `SELECT ` + teamColumns + ` FROM (
+		SELECT id FROM teams WHERE org_id = ? AND id = ?
+		UNION SELECT id FROM teams WHERE org_id = ? AND display_key = ?
+		UNION SELECT id FROM teams WHERE org_id = ? AND external_id = ?
+		UNION SELECT target_id FROM links WHERE org_id = ? AND type = 'team' AND object_id = ?) k
+		CROSS JOIN teams t WHERE t.org_id = ? AND t.id = k.id ORDER BY t.id`
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query), org, key, org, roster.Fold(key), org, key, org, key, org); err != nil {
+		return nil, fmt.Errorf("find team %q: %w", key, err)
+	}
+	found := teamsOf(rows)
+	gone := func(t roster.Team) bool { return t.Status == roster.Deleted && t.ID != key }
+	if live := slices.DeleteFunc(slices.Clone(found), gone); len(live) > 0 {
+		return live, nil
+	}
+	return found, nil
+}
+
 // MemberNames returns, for each team, the userNames of the members that count.
 func (db *DB) MemberNames(ctx context.Context, org string, teams []string) (map[string][]string, error) {
 	out := map[string][]string{}

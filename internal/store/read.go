@@ -217,6 +217,7 @@ type List struct {
 	Search     string
 	Status     string
 	Connection string // id
+	Team       string // id; PendingReferences alone
 }
 
 func (l List) limit() int {

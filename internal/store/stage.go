@@ -146,7 +146,7 @@ func (s *Stage) PutMembers(ctx context.Context, page []roster.WantedMember) erro
 	var rows [][]any
 	for i := range page {
 		w := &page[i]
-		doc, err := json.Marshal(w.Values)
+		doc, err := json.Marshal(stagedDoc{w.Values, w.Problem})
 		if err != nil {
 			return fmt.Errorf("encode a person: %w", err)
 		}

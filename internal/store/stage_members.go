@@ -20,13 +20,21 @@ type stagedUser struct {
 	MemberID string `db:"member_id"`
 }
 
+// stagedDoc is what the column mapped holds.
+type stagedDoc struct {
+	Values  map[string]string `json:"values"`
+	Problem string            `json:"problem,omitempty"`
+}
+
 func (u *stagedUser) wanted() (*roster.WantedMember, error) {
 	w := &roster.WantedMember{
 		ObjectID: u.ObjectID, Enabled: u.Enabled, Keep: u.Keep, Gone: u.Gone, MemberID: u.MemberID, Scope: u.Scope, Stamp: u.Stamp,
 	}
-	if err := json.Unmarshal([]byte(u.Mapped), &w.Values); err != nil {
+	var doc stagedDoc
+	if err := json.Unmarshal([]byte(u.Mapped), &doc); err != nil {
 		return nil, fmt.Errorf("read the staged person %s: %w", u.ObjectID, err)
 	}
+	w.Values, w.Problem = doc.Values, doc.Problem
 	return w, nil
 }
 

@@ -41,6 +41,16 @@ func (c *Client) Teams(ctx context.Context, org string, o ListOptions) iter.Seq2
 	return Pages[Team](ctx, c, path("orgs", org, "teams"), o.query(), o.Limit, nil)
 }
 
+// Team returns a team by key: id, display name, external id or the IdP's id.
+func (c *Client) Team(ctx context.Context, org, key string) (Team, error) {
+	return call[Team](ctx, c, http.MethodGet, path("orgs", org, "teams", key), nil, nil)
+}
+
+// Awaited lists whom pushes named as members of a team and who are not here yet.
+func (c *Client) Awaited(ctx context.Context, org, team string, o ListOptions) iter.Seq2[Awaited, error] {
+	return Pages[Awaited](ctx, c, path("orgs", org, "teams", team, "awaited"), nil, o.Limit, nil)
+}
+
 // Events lists change events; those not yet numbered come last.
 func (c *Client) Events(ctx context.Context, org string, o ListOptions) iter.Seq2[Event, error] {
 	return Pages[Event](ctx, c, path("orgs", org, "events"), o.query(), o.Limit, nil)

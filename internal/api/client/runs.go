@@ -24,6 +24,21 @@ func (c *Client) TestConnection(ctx context.Context, org, name string) (Connecti
 	return call[ConnectionTest](ctx, c, http.MethodPost, path("orgs", org, "connections", name, "test"), nil, nil)
 }
 
+// Connection shows one connection.
+func (c *Client) Connection(ctx context.Context, org, name string) (Connection, error) {
+	return call[Connection](ctx, c, http.MethodGet, path("orgs", org, "connections", name), nil, nil)
+}
+
+// DiagnoseConnection checks a connection against its IdP.
+func (c *Client) DiagnoseConnection(ctx context.Context, org, name string) (Diagnosis, error) {
+	return call[Diagnosis](ctx, c, http.MethodPost, path("orgs", org, "connections", name, "diagnose"), nil, nil)
+}
+
+// Provision has the IdP's own job send one person now.
+func (c *Client) Provision(ctx context.Context, org, name string, p Provision) (Provisioned, error) {
+	return call[Provisioned](ctx, c, http.MethodPost, path("orgs", org, "connections", name, "provision"), nil, p)
+}
+
 // RebindConnection accepts a connection's new target.
 func (c *Client) RebindConnection(ctx context.Context, org, name string) (Connection, error) {
 	return call[Connection](ctx, c, http.MethodPost, path("orgs", org, "connections", name, "rebind"), nil, nil)

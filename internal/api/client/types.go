@@ -70,6 +70,15 @@ type Team struct {
 	Status      string   `json:"status" enum:"active,deleted"`
 	Connection  *string  `json:"connection"`
 	Members     []string `json:"members" doc:"user names"`
+	Awaited     int      `json:"awaited,omitempty" doc:"how many members a push named who are not here yet; left out: none"`
+}
+
+// Awaited is a member whom a push named and who is not here yet.
+type Awaited struct {
+	Value   string    `json:"value" doc:"as the push named them: an id, or an externalId"`
+	Since   time.Time `json:"since"`
+	Token   string    `json:"token" doc:"the name of the token of that push"`
+	Request string    `json:"request" doc:"the id of that push in the request log"`
 }
 
 // Connection is an organisation's tie to one IdP application.
@@ -81,6 +90,9 @@ type Connection struct {
 	Target  string `json:"target"`
 	Members int    `json:"members" doc:"members it owns"`
 	Teams   int    `json:"teams"`
+	// Quarantine and Job are what the last run read of the IdP's own job.
+	Quarantine *Quarantine `json:"quarantine,omitempty" doc:"of the IdP's own job; left out: it is in none"`
+	Job        *Job        `json:"job,omitempty" doc:"left out: the IdP has none that can be read, or no run has read it yet"`
 }
 
 // ConnectionTest is the answer of a connection test.
@@ -223,11 +235,67 @@ type RunRef struct {
 	FinishedAt *time.Time `json:"finished_at"`
 }
 
-// Quarantine is the state of the IdP's own job.
+// Quarantine is why the IdP has slowed its own job down.
 type Quarantine struct {
-	Reason      string     `json:"reason"`
-	Since       time.Time  `json:"since"`
+	Reason      string     `json:"reason" doc:"in the IdP's word, e.g. TooManyDeletes"`
+	Message     string     `json:"message,omitempty" doc:"what the IdP says about it"`
+	Since       *time.Time `json:"since"`
 	NextAttempt *time.Time `json:"next_attempt"`
+}
+
+// Job is what the last run read of the IdP's own provisioning job.
+type Job struct {
+	ID              string     `json:"id"`
+	State           string     `json:"state" enum:"none,unknown,not_set_up,not_run,active,paused,quarantined" doc:"none: the application has no job"`
+	LastSteadyState *time.Time `json:"last_steady_state" doc:"when it last had nothing left to do"`
+	LastCycle       *JobCycle  `json:"last_cycle"`
+	Failures        int        `json:"failures" doc:"cycles in a row that failed whole"`
+	ReadAt          *time.Time `json:"read_at"`
+	Problem         string     `json:"problem,omitempty" doc:"why it could not be read at the last attempt; the rest is of read_at"`
+	LogProblem      string     `json:"log_problem,omitempty" doc:"why its log could not be read"`
+	RestartedAt     *time.Time `json:"restarted_at,omitempty" doc:"when a run last restarted it, as the policy says"`
+	RestartProblem  string     `json:"restart_problem,omitempty" doc:"why a run could not restart it"`
+}
+
+// JobCycle is the last cycle of the IdP's own job.
+type JobCycle struct {
+	Began    *time.Time `json:"began"`
+	Ended    *time.Time `json:"ended"`
+	Failed   bool       `json:"failed"`
+	Escrowed int        `json:"escrowed" doc:"objects that failed and wait for another try"`
+	Error    string     `json:"error,omitempty"`
+}
+
+// Finding is what one check of a connection found, and the way out.
+type Finding struct {
+	Check string `json:"check"`
+	State string `json:"state" enum:"ok,warn,fail,skip"`
+	Text  string `json:"text"`
+	Fix   string `json:"fix,omitempty"`
+}
+
+// Provision names a person whom the IdP's own job is to send now.
+type Provision struct {
+	User string `json:"user" minLength:"1" maxLength:"1000" doc:"id, userName, email, externalId or the IdP's id"`
+}
+
+// Provisioned is what came of it.
+type Provisioned struct {
+	Connection string `json:"connection"`
+	ObjectID   string `json:"object_id"`
+	Outcome    string `json:"outcome" enum:"done,skipped,failed"`
+	Action     string `json:"action,omitempty" doc:"what the job did, in the IdP's word"`
+	Reason     string `json:"reason,omitempty" doc:"the IdP's word for why it was skipped or failed"`
+	Text       string `json:"text,omitempty"`
+}
+
+// Diagnosis is what checking a connection against its IdP found.
+type Diagnosis struct {
+	Organisation string    `json:"organisation"`
+	Connection   string    `json:"connection"`
+	Kind         string    `json:"kind"`
+	OK           bool      `json:"ok" doc:"no check failed"`
+	Checks       []Finding `json:"checks"`
 }
 
 // ConnectionStatus is one connection's health.
@@ -237,6 +305,7 @@ type ConnectionStatus struct {
 	Kind         string         `json:"kind"`
 	State        string         `json:"state" enum:"ok,failing,held,paused,detached"`
 	Quarantine   *Quarantine    `json:"quarantine"`
+	Job          *Job           `json:"job"`
 	LastRun      *RunRef        `json:"last_run"`
 	NextDelta    *time.Time     `json:"next_delta"`
 	NextFull     *time.Time     `json:"next_full"`
