@@ -115,6 +115,10 @@ func (w *worker) pullChanges(ctx context.Context, stage *store.Stage) (why strin
 	if err != nil {
 		return "", err
 	}
+	w.parked = map[string]bool{}
+	for _, p := range parked {
+		w.parked[p.Object] = true
+	}
 	s := &deltaSink{sink: w.newSink(stage, last), known: map[string]bool{}}
 	for _, id := range cursor.Groups {
 		s.known[id] = true

@@ -7,20 +7,31 @@ import (
 	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
+	"github.com/rosterd/rosterd/reconcile"
 )
 
-// newcomer notes who begins to count here by what a delta found: somebody made, brought back or switched on again. A team
-// that is brought back comes with the members that it had, of whom the next delta finds those that are too many.
-func (w *worker) newcomer(d *roster.Drift) {
-	if !w.rules.Delta || d.Subject.ObjectID == "" {
+// newcomer notes who begins to count here by what a delta found: somebody brought back or switched on again, or made or
+// linked only now although an earlier delta knew of them. A team that is brought back comes with the members that it had, of
+// whom the next delta finds those that are too many.
+func (w *worker) newcomer(typ roster.ObjectType, object string, d *reconcile.Decision) {
+	if !w.rules.Delta || object == "" {
 		return
 	}
-	begins := d.Action == roster.ActCreate || d.Action == roster.ActRestore || d.Action == roster.ActReactivate
+	begins := d.Link != nil && w.parked[object]
+	for _, drift := range d.Drifts {
+		switch drift.Action {
+		case roster.ActRestore, roster.ActReactivate:
+			begins = true
+		case roster.ActCreate:
+			begins = begins || w.parked[object]
+		}
+	}
 	switch {
-	case d.Subject.Type == roster.TypeMember && begins:
-		w.newcomers = append(w.newcomers, d.Subject.ObjectID)
-	case d.Subject.Type == roster.TypeTeam && d.Action == roster.ActRestore:
-		w.readNext([]string{d.Subject.ObjectID})
+	case !begins:
+	case typ == roster.TypeMember:
+		w.newcomers = append(w.newcomers, object)
+	case typ == roster.TypeTeam:
+		w.readNext([]string{object})
 	}
 }
 

@@ -97,6 +97,7 @@ func (w *worker) take(p *page, typ roster.ObjectType, object string, d reconcile
 	if d.Again != "" {
 		w.unsettledYet(typ, object, d.Again)
 	}
+	w.newcomer(typ, object, &d)
 	for _, drift := range d.Drifts {
 		w.next++
 		drift.Reason = w.names.Replace(drift.Reason)
@@ -109,7 +110,6 @@ func (w *worker) take(p *page, typ roster.ObjectType, object string, d reconcile
 		}
 		w.pulled.waiting = w.pulled.waiting || drift.AlwaysHeld != "" || drift.Waits != ""
 		w.counts.Add(drift)
-		w.newcomer(&drift)
 		p.actions = append(p.actions, a)
 	}
 	if d.Link == nil && d.Pass == "" {

@@ -34,10 +34,11 @@ type worker struct {
 	next       int64 // the last action's number
 	looks      int   // second looks made
 	incomplete []string
-	unapplied  int           // actions that were refused or had become stale
-	cursor     *store.Cursor // for the next delta, if the run ends well
-	asked      bool          // the run was asked for as a delta
-	newcomers  []string      // a delta's: who begins to count here, by the IdP's id
+	unapplied  int             // actions that were refused or had become stale
+	cursor     *store.Cursor   // for the next delta, if the run ends well
+	asked      bool            // the run was asked for as a delta
+	parked     map[string]bool // a delta's: whom an earlier run could not settle, by the IdP's id
+	newcomers  []string        // a delta's: who begins to count here, by the IdP's id
 	tried      []store.Parked
 	job        *roster.Job                  // the IdP's own, as last read; nil: the connection has none to read
 	entries    map[string][]roster.LogEntry // of a dry run: what it read of the job's log
