@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rosterd/rosterd/internal/idpsim"
 	"github.com/rosterd/rosterd/connectors"
+	"github.com/rosterd/rosterd/internal/idpsim"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
 	"github.com/rosterd/rosterd/syncer"
@@ -126,7 +126,7 @@ type watch struct {
 	settled bool
 	facts   map[string]fact
 	told    map[string]bool // events from before: an approved run is the one that made its plan
-	struck  []string // faults that leave the run incomplete
+	struck  []string        // faults that leave the run incomplete
 	lies    bool
 	asleep  string // what was stored when the run had been taken over
 	cursor  string
@@ -583,7 +583,7 @@ func (s *sim) checkEvidence(w *watch, run roster.Run) {
 		if !c.Whole {
 			broken[key] = true
 		}
-		if run.Mode != roster.ModeDry && (c.Whole || strings.Contains(c.Error, "an answer so much shorter")) && run.State != roster.RunCancelled && run.State != roster.RunFailed {
+		if !w.again && run.Mode != roster.ModeDry && (c.Whole || strings.Contains(c.Error, "an answer so much shorter")) && run.State != roster.RunCancelled && run.State != roster.RunFailed {
 			s.lists[key] = c.Objects
 		}
 	}
@@ -878,8 +878,12 @@ func (s *sim) leftByDeltas(dry string) []string {
 	st := s.look()
 	unlinked := map[string]bool{}
 	for _, t := range st.teams {
-		if st.objectOfTeam[t.text("id")] == "" {
-			unlinked[fmt.Sprintf("team %s should not be here", t.text("display_name"))] = true
+		if st.objectOfTeam[t.text("id")] != "" {
+			continue
+		}
+		unlinked[fmt.Sprintf("team %s should not be here", t.text("display_name"))] = true
+		for _, m := range st.members {
+			unlinked[fmt.Sprintf("%s in %s is true, should be false", m.text("user_name"), t.text("display_name"))] = true
 		}
 	}
 	for _, m := range st.members {
