@@ -291,6 +291,23 @@ func TestARunsActionOnAnObjectThatMovedIsStale(t *testing.T) {
 	})
 }
 
+// While the plan was written, a push made the team, and a look-up linked it: the plan's own would be a second one.
+func TestARunMakesNoTeamOfAGroupThatIsLinkedMeanwhile(t *testing.T) {
+	each(t, func(b *bench) {
+		run := roster.Cause{By: roster.ByRun, Connection: b.a}
+		link := roster.Link{Connection: b.a, Type: roster.TypeTeam, ObjectID: "g1", State: roster.LinkOn}
+		linked := link
+		linked.TargetID = b.must(push(b.a), roster.TeamCreate{DisplayName: "Design"})[0].ID
+		b.must(run, roster.LinkSet{Link: linked})
+		if out := b.commit(run, roster.TeamCreate{DisplayName: "Design", Link: &link})[0]; out.Result != roster.Stale {
+			b.t.Errorf("got %s, want stale", out.Result)
+		}
+		if teams, _, err := b.db.Teams(context.Background(), b.org, store.List{}); err != nil || len(teams) != 1 {
+			b.t.Errorf("%d teams, %v", len(teams), err)
+		}
+	})
+}
+
 func TestEventsAreNumberedAndFoldBackToTheObject(t *testing.T) {
 	each(t, func(b *bench) {
 		m := b.create(b.a, "ada@example.com", "x1")

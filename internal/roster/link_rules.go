@@ -14,6 +14,16 @@ func (b *batch) linkClash(l *Link) *Error {
 	return nil
 }
 
+// linkedMeanwhile reports whether the object of a team that is to be made has a link: a plan that makes one did not know of
+// it, such as of a team that a push made while the plan was written.
+func (b *batch) linkedMeanwhile(l *Link) bool {
+	if l == nil {
+		return false
+	}
+	s := b.links[linkKey{l.Connection, l.Type, l.ObjectID}]
+	return s != nil && s.now != nil
+}
+
 // setLink makes, moves or refreshes a link, and claims an unclaimed target when asked.
 func (b *batch) setLink(c LinkSet) (Outcome, error) {
 	l := c.Link

@@ -14,6 +14,9 @@ func (b *batch) createTeam(ctx context.Context, c TeamCreate) (Outcome, error) {
 	if h := b.teamHolder(c.ExternalID, ""); h != nil {
 		return refuse(b.teamClash(h))
 	}
+	if b.linkedMeanwhile(c.Link) {
+		return stale("the group's link")
+	}
 	members, err := b.resolve(ctx, c.Members)
 	if err != nil {
 		return Outcome{}, err
