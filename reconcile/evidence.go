@@ -33,7 +33,7 @@ func (r Rules) snapshot(c *roster.MemberCandidate) sight {
 			r.saw(at, inScope(c.There.Scope))}}
 	}
 	return sight{state: roster.LinkOff, there: c.There, stamp: c.There.Stamp, evidence: []roster.Evidence{
-		r.saw(at, r.disabled())}}
+		r.saw(at, r.words().disabled)}}
 }
 
 // second is what a look says. Its evidence says that it was one.
@@ -46,9 +46,9 @@ func (r Rules) second(l *roster.Look) sight {
 	case l.There != nil && l.There.Keep && l.InScope:
 		s.state, s.kept, text = roster.LinkOn, true, keeps+", by a second look"
 	case l.There != nil && !l.There.Keep && !l.There.Enabled:
-		s.state, text = roster.LinkOff, r.disabled()+", by a second look"
+		s.state, text = roster.LinkOff, r.words().disabled+", by a second look"
 	case !l.InScope:
-		s.state, text = roster.LinkOff, r.unassigned()
+		s.state, text = roster.LinkOff, r.words().unassigned
 	default:
 		s.state, text = roster.LinkOn, "in scope, by a second look"
 	}
@@ -70,46 +70,48 @@ func (r Rules) saw(at time.Time, text string) roster.Evidence {
 // keeps is what is said of a person who is neither on nor off.
 const keeps = "in scope; the connection keeps what they are here"
 
-// The words of the IdP that the evidence comes from.
+// words are an IdP's own, for what its lists and its second looks say.
+type words struct{ absent, unassigned, absentTeam, unassignedTeam, disabled string }
 
-func (r Rules) okta() bool { return r.Source == "okta" }
-
-func (r Rules) absent(ungranted bool) string {
-	switch {
-	case ungranted:
-		return "absent from the assignment list, which was read whole, and known in no group that it holds"
-	case r.okta():
-		return "absent from the list of the application's users, which was read whole"
+// words returns those of the IdP that the evidence comes from.
+func (r Rules) words() words {
+	switch r.Source {
+	case "okta":
+		return words{
+			absent:         "absent from the list of the application's users, which was read whole",
+			unassigned:     "no user of the application, by a second look",
+			absentTeam:     "absent from the list of push mappings, which was read whole",
+			unassignedTeam: "no active push mapping found by a second look",
+			disabled:       "the user or their assignment is switched off",
+		}
+	case "scim":
+		return words{
+			absent:         "absent from the server's list of users, which was read whole",
+			unassigned:     "not found by users_filter, by a second look",
+			absentTeam:     "absent from the server's list of groups, which was read whole",
+			unassignedTeam: "not found by groups_filter, by a second look",
+			disabled:       "active is false",
+		}
 	}
-	return "absent from the assignment list and from every assigned group's list, all read whole"
-}
-
-func (r Rules) unassigned() string {
-	if r.okta() {
-		return "no user of the application, by a second look"
+	w := words{
+		absent:         "absent from the assignment list and from every assigned group's list, all read whole",
+		unassigned:     "no assignment found by a second look",
+		absentTeam:     "absent from the list of assigned groups, which was read whole",
+		unassignedTeam: "no assignment found by a second look",
+		disabled:       "the user or their assignment is switched off",
 	}
-	return "no assignment found by a second look"
-}
-
-func (r Rules) absentTeam() string {
-	if r.okta() {
-		return "absent from the list of push mappings, which was read whole"
-	}
-	return "absent from the list of assigned groups, which was read whole"
-}
-
-func (r Rules) unassignedTeam() string {
-	if r.okta() {
-		return "no active push mapping found by a second look"
-	}
-	return "no assignment found by a second look"
-}
-
-func (r Rules) disabled() string {
 	if r.Source == "graph" {
-		return "accountEnabled is false"
+		w.disabled = "accountEnabled is false"
 	}
-	return "the user or their assignment is switched off"
+	return w
+}
+
+// absent says what the silence about somebody means. Ungranted: no group's list was needed for it.
+func (r Rules) absent(ungranted bool) string {
+	if ungranted {
+		return "absent from the assignment list, which was read whole, and known in no group that it holds"
+	}
+	return r.words().absent
 }
 
 func inScope(scope string) string {

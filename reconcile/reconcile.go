@@ -15,7 +15,7 @@ import (
 type Rules struct {
 	Connection string // id
 	Name       string // the connection's name, for the commands that reasons recommend
-	Source     string // "graph" or "okta": where the evidence comes from
+	Source     string // "graph", "okta" or "scim": where the evidence comes from
 	// AssignmentsWhole: the list of assigned groups (or push mappings) was read whole, so silence about a team counts.
 	AssignmentsWhole bool
 	// AllWhole: the lists that put people in scope were read whole, so silence about a person counts: the assignment list

@@ -42,7 +42,7 @@ func (r Rules) Team(c roster.TeamCandidate) Decision {
 	}
 	g := group{c: &c, silent: c.There == nil, there: c.There, state: roster.LinkGone}
 	f := first{silent: g.silent, stamp: c.SilenceStamp}
-	text := r.absentTeam()
+	text := r.words().absentTeam
 	if c.There != nil {
 		f.stamp, g.state, text = c.There.Stamp, roster.LinkOn, "in scope"
 	}
@@ -66,7 +66,7 @@ func (r Rules) lookedAt(c *roster.TeamCandidate) group {
 	case !c.Look.Found:
 		g.state, g.there, text = roster.LinkGone, nil, "no such group found by a second look"
 	case !c.Look.InScope:
-		g.state, text = roster.LinkOff, r.unassignedTeam()
+		g.state, text = roster.LinkOff, r.words().unassignedTeam
 	default:
 		g.state, text = roster.LinkOn, "in scope, by a second look"
 	}

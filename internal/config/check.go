@@ -55,16 +55,19 @@ func checkDataDir(text string) (string, error) {
 	return text, nil
 }
 
-func checkListen(text string) (string, error) {
+func checkListen(text string) (string, error) { return checkAddress(text, DefaultListen) }
+
+// checkAddress is for one to listen on.
+func checkAddress(text, example string) (string, error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return "", fmt.Errorf("%q is not an address: write host:port, such as %s", text, DefaultListen)
+		return "", fmt.Errorf("%q is not an address: write host:port, such as %s", text, example)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
-		return "", fmt.Errorf("%q has no port between 0 and 65535: write host:port, such as %s", text, DefaultListen)
+		return "", fmt.Errorf("%q has no port between 0 and 65535: write host:port, such as %s", text, example)
 	}
 	if _, err := netip.ParseAddr(host); host != "" && err != nil && !matches(hostSyntax, host) {
-		return "", fmt.Errorf("%q has no valid host: write an address or a host name, such as %s", text, DefaultListen)
+		return "", fmt.Errorf("%q has no valid host: write an address or a host name, such as %s", text, example)
 	}
 	return text, nil
 }
@@ -170,6 +173,47 @@ func checkKeyID(text string) (string, error) {
 		return "", fmt.Errorf("%q is not a key's id: write the kid that Okta shows beside the key", text)
 	}
 	return text, nil
+}
+
+// checkSCIMFilter refuses what could never be a filter (RFC 7644 section 3.4.2.2): the server's own answer to one says the rest.
+func checkSCIMFilter(text string) (string, error) {
+	const most = 2000 // it stands in the address of requests
+	const example = `write one of SCIM, such as userType eq "Employee"`
+	switch text = strings.TrimSpace(text); {
+	case len(text) > most:
+		return "", fmt.Errorf("is longer than %d characters: %s", most, example)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "", fmt.Errorf("holds a line break or another control character: %s", example)
+	case !balanced(text):
+		return "", fmt.Errorf("%q has a quotation mark or bracket that is not closed: %s", text, example)
+	}
+	return text, nil
+}
+
+// balanced reports whether every text, ( and [ of a filter ends: what is added to it would else mean something else.
+func balanced(filter string) bool {
+	var open []rune
+	inText, escaped := false, false
+	for _, r := range filter {
+		switch {
+		case escaped:
+			escaped = false
+		case inText:
+			escaped, inText = r == '\\', r != '"'
+		case r == '"':
+			inText = true
+		case r == '(':
+			open = append(open, ')')
+		case r == '[':
+			open = append(open, ']')
+		case r == ')' || r == ']':
+			if len(open) == 0 || open[len(open)-1] != r {
+				return false
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	return !inText && len(open) == 0
 }
 
 // oneOf takes one of some words.

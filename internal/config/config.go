@@ -32,7 +32,9 @@ type Config struct {
 	DatabaseURL Secret
 	// TrustedProxies are the addresses whose word counts on where a request comes from; nil: nobody's.
 	TrustedProxies []netip.Prefix
-	RequestLog     RequestLog
+	// MetricsListen is the address of the listener that serves metrics alone, host:port; empty: there is none.
+	MetricsListen string
+	RequestLog    RequestLog
 	// Organisations are in the order of the file: those of which something is set. Others are made by connections and
 	// commands.
 	Organisations []Organisation
@@ -43,11 +45,13 @@ type Config struct {
 // Kind is the kind of a connection's IdP.
 type Kind string
 
-// The kinds of connections. KindSCIM is for push only.
+// The kinds of connections; kinds has what is to be known of each. KindSCIM is for push only, and KindSCIMSource pulls from a
+// SCIM server.
 const (
-	KindEntra Kind = "entra"
-	KindOkta  Kind = "okta"
-	KindSCIM  Kind = "scim"
+	KindEntra      Kind = "entra"
+	KindOkta       Kind = "okta"
+	KindSCIMSource Kind = "scim-source"
+	KindSCIM       Kind = "scim"
 )
 
 // Connection is one entry of `connections`.
@@ -57,6 +61,7 @@ type Connection struct {
 	Kind         Kind
 	Entra        *Entra        // set for KindEntra only
 	Okta         *Okta         // set for KindOkta only
+	SCIM         *SCIMSource   // set for KindSCIMSource only
 	Mapping      []MappingLine // on top of the kind's own
 	Schedule     *Schedule     // nil: runs are on demand
 	Policy       Policy
@@ -103,6 +108,15 @@ const (
 	SuspendedOff  = "off"
 	SuspendedKeep = "keep"
 )
+
+// SCIMSource is how a connection of that kind reads a SCIM server.
+type SCIMSource struct {
+	URL   string // the SCIM base URL, without a trailing slash
+	Token Secret
+	// UsersFilter says who is in scope, GroupsFilter which groups become teams; empty: all.
+	UsersFilter  string
+	GroupsFilter string
+}
 
 // AdoptLocal says what a pull does with a local member who has the same email.
 type AdoptLocal string
@@ -155,8 +169,8 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 func parse(path string, text []byte, env func(string) (string, bool), c *Config) []error {
 	doc := &document{file: path, env: env}
 	if root := doc.parse(text); root != nil {
-		c.read(doc.section(root, "the file", "listen", "public_url", "data_dir", "database_url", "trusted_proxies", "request_log",
-			"organisations", "connections"))
+		c.read(doc.section(root, "the file", "listen", "public_url", "data_dir", "database_url", "trusted_proxies",
+			"metrics_listen", "request_log", "organisations", "connections"))
 	}
 	return doc.errors()
 }
@@ -170,6 +184,7 @@ func (c *Config) read(s *section) {
 	s.checked("data_dir", &c.DataDir, checkDataDir)
 	s.databaseURL("database_url", &c.DatabaseURL)
 	c.TrustedProxies = readProxies(s)
+	s.checked("metrics_listen", &c.MetricsListen, checkMetricsListen)
 	if v, ok := s.get("request_log"); ok {
 		c.RequestLog.read(s.doc.section(v.node, "request_log", "keep", "max_rows", "reads"))
 	}

@@ -84,7 +84,7 @@ func TestSampleConnectionLoadsAndShowsDefaults(t *testing.T) {
 	// A setting that is commented out has "#" without one single space after it.
 	_, commented, _ := strings.Cut(configs.Sample, "#connections")
 	text := regexp.MustCompile(`(?m)^#(\S|  )`).ReplaceAllString("#connections"+commented, "$1")
-	got, err := config.Load(write(t, text), environment("ENTRA_CLIENT_SECRET", "hush\n", "OKTA_API_TOKEN", "hush"))
+	got, err := config.Load(write(t, text), environment("ENTRA_CLIENT_SECRET", "hush\n", "OKTA_API_TOKEN", "hush", "SCIM_TOKEN", "hush"))
 	if err != nil {
 		t.Fatalf("%v\nin\n%s", err, text)
 	}
@@ -103,6 +103,9 @@ func TestSampleConnectionLoadsAndShowsDefaults(t *testing.T) {
 		},
 		Mapping:  []config.MappingLine{{Target: "displayName", Source: `= Join(" ", firstName, lastName)`}},
 		Schedule: &config.Schedule{Delta: "*/5 * * * *", Full: "0 3 * * *", TimeZone: config.DefaultTimeZone, Jitter: config.DefaultJitter},
+	}, {
+		Organisation: "default", Name: "hr", Kind: config.KindSCIMSource, Policy: policy,
+		SCIM: &config.SCIMSource{URL: "https://scim.example.com/v2", Token: "hush"},
 	}}
 	for i := range got.Connections {
 		got.Connections[i].Line = 0
@@ -119,7 +122,7 @@ func TestSampleNamesEverySetting(t *testing.T) {
 		"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token", "policy",
 		"adopt_local", "settle", "restart_quarantined_job", "okta", "org_url", "app_id", "api_token", "teams", "suspended",
 		"mapping", "schedule", "delta", "full", "timezone", "jitter", "request_log", "keep", "max_rows", "reads",
-		"trusted_proxies", "private_key", "key_id", "scopes",
+		"trusted_proxies", "metrics_listen", "private_key", "key_id", "scopes", "scim", "url", "token", "users_filter", "groups_filter",
 	} {
 		if !regexp.MustCompile(`(?m)^[# -]*` + key + `:`).MatchString(configs.Sample) {
 			t.Errorf("the sample doesn't list %s", key)
@@ -208,7 +211,7 @@ connections:
 func TestNothingPrintsASecret(t *testing.T) {
 	c := &config.Config{
 		DatabaseURL: "postgres://u:hush@db.example/x?password=hush",
-		Connections: []config.Connection{{Name: "e", Entra: &config.Entra{ClientSecret: "hush", AccessToken: "hush"}, Okta: &config.Okta{APIToken: "hush"}}},
+		Connections: []config.Connection{{Name: "e", Entra: &config.Entra{ClientSecret: "hush", AccessToken: "hush"}, Okta: &config.Okta{APIToken: "hush"}, SCIM: &config.SCIMSource{Token: "hush"}}},
 	}
 	asJSON, err := json.Marshal(c)
 	if err != nil {

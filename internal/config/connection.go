@@ -24,7 +24,7 @@ func readConnections(s *section) []Connection {
 	}
 	first := map[[2]string]int{}
 	for _, node := range list.Values {
-		entry := s.doc.section(node, "the connection", "organisation", "name", "kind", "schedule", "entra", "okta", "mapping", "policy")
+		entry := s.doc.section(node, "the connection", connectionKeys()...)
 		if entry == nil {
 			continue
 		}
@@ -50,12 +50,7 @@ func readConnection(s *section) Connection {
 	}
 	s.readKind(&c)
 	s.readMapping(&c)
-	if v, ok := s.get("schedule"); ok {
-		c.Schedule = readSchedule(s.doc.section(v.node, "the schedule of "+s.name, "delta", "full", "timezone", "jitter"), s.name)
-		if c.Kind == KindSCIM {
-			s.doc.problemf(v.line, "schedule is for connections that rosterd pulls from, and kind scim is push only: take it out")
-		}
-	}
+	s.readWhen(&c)
 	if v, ok := s.get("policy"); ok {
 		c.Policy.read(s.doc.section(v.node, "the policy of "+s.name, "adopt_local", "settle", "restart_quarantined_job"))
 		if c.Policy.RestartQuarantinedJob > 0 && c.Kind != "" && c.Kind != KindEntra {
@@ -67,43 +62,50 @@ func readConnection(s *section) Connection {
 
 // readKind reads the kind and the settings that go with it, and refuses those of another kind.
 func (s *section) readKind(c *Connection) {
-	entra, hasEntra := s.get("entra")
-	okta, hasOkta := s.get("okta")
-	kind, line, ok := s.text("kind")
+	name, line, ok := s.text("kind")
 	if _, set := s.get("kind"); !set {
-		s.missing("kind", "entra or okta (or scim, for push only)")
+		s.missing("kind", "entra, okta or scim-source (or scim, for push only)")
 	}
-	if hasEntra {
-		c.Entra = readEntra(s.doc.section(entra.node, "the entra settings of "+s.name,
-			"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token"))
-	}
-	if hasOkta {
-		c.Okta = readOkta(s.doc.section(okta.node, "the okta settings of "+s.name, "org_url", "app_id", "api_token",
-			"client_id", "private_key", "key_id", "scopes", "teams", "suspended"))
+	for _, k := range kinds() {
+		if v, given := s.get(k.section); given {
+			k.read(s.doc.section(v.node, "the "+k.section+" settings of "+s.name, k.keys...), c)
+		}
 	}
 	if !ok {
 		return
 	}
-	c.Kind = Kind(kind)
-	switch c.Kind {
-	case KindEntra:
-		if !hasEntra {
-			s.missing("entra", "{ tenant_id: ..., client_id: ..., client_secret: ..., service_principal_id: ... }")
-		}
-	case KindOkta:
-		if !hasOkta {
-			s.missing("okta", "{ org_url: ..., app_id: ..., api_token: ... }")
-		}
-	case KindSCIM:
-	default:
-		s.doc.problemf(line, "kind %q is not known: write entra, okta, or scim for push only", kind)
+	c.Kind = Kind(name)
+	is, known := kindOf(c.Kind)
+	if !known {
+		s.doc.problemf(line, "kind %q is not known: write entra, okta, or scim-source; or scim for push only", name)
 		return
 	}
-	if hasEntra && c.Kind != KindEntra {
-		s.doc.problemf(entra.line, "entra settings belong to kind entra, and this is kind %s: take them out", kind)
+	if _, given := s.get(is.section); !given && is.section != "" {
+		s.missing(is.section, is.example)
 	}
-	if hasOkta && c.Kind != KindOkta {
-		s.doc.problemf(okta.line, "okta settings belong to kind okta, and this is kind %s: take them out", kind)
+	for _, k := range kinds() {
+		if v, given := s.get(k.section); given && k.name != c.Kind {
+			s.doc.problemf(v.line, "%s settings belong to kind %s, and this is kind %s: take them out, or write kind: %s", k.section, k.name, name, k.name)
+		}
+	}
+}
+
+// readWhen reads the schedule, as far as the kind can follow one.
+func (s *section) readWhen(c *Connection) {
+	v, ok := s.get("schedule")
+	if !ok {
+		return
+	}
+	schedule := s.doc.section(v.node, "the schedule of "+s.name, "delta", "full", "timezone", "jitter")
+	c.Schedule = readSchedule(schedule, s.name)
+	k, known := kindOf(c.Kind)
+	switch {
+	case !known:
+	case !k.pulls():
+		s.doc.problemf(v.line, "schedule is for connections that rosterd pulls from, and kind %s is push only: take it out", k.name)
+	case c.Schedule.Delta != "" && !k.deltas:
+		s.doc.problemf(schedule.values["delta"].line,
+			`delta can't be had of kind %s, which tells nobody what has changed: take it out, and write full alone, such as full: "0 * * * *"`, k.name)
 	}
 }
 
@@ -147,6 +149,22 @@ func readOkta(s *section) *Okta {
 	s.checked("teams", &o.Teams, oneOf(TeamsPush, TeamsAssigned, TeamsLinked))
 	s.checked("suspended", &o.Suspended, oneOf(SuspendedOff, SuspendedKeep))
 	return o
+}
+
+func readSCIMSource(s *section) *SCIMSource {
+	c := &SCIMSource{}
+	if s == nil {
+		return c
+	}
+	const example = "https://scim.example.com/v2"
+	s.required("url", &c.URL, example, checkServiceURL(example))
+	if _, ok := s.get("token"); !ok {
+		s.missing("token", "${env:SCIM_TOKEN}")
+	}
+	s.secret("token", "SCIM_TOKEN", &c.Token)
+	s.checked("users_filter", &c.UsersFilter, checkSCIMFilter)
+	s.checked("groups_filter", &c.GroupsFilter, checkSCIMFilter)
+	return c
 }
 
 // oktaCredentials reads one of the two ways to sign in: an administrator's API token, or the private key of a service

@@ -7,13 +7,11 @@ type MappingLine struct{ Target, Source string }
 
 // BaseMapping is the mapping of a kind of connection before its own lines; false: it pulls from nothing.
 func BaseMapping(k Kind) (mapping.Mapping, bool) {
-	switch k {
-	case KindEntra:
-		return mapping.Entra(), true
-	case KindOkta:
-		return mapping.Okta(), true
+	is, _ := kindOf(k)
+	if !is.pulls() {
+		return mapping.Mapping{}, false
 	}
-	return mapping.Mapping{}, false
+	return is.base(), true
 }
 
 // MappingOf is the mapping of a connection that was loaded: that of its kind, with its own lines.
@@ -30,12 +28,12 @@ func (c *Connection) MappingOf() (mapping.Mapping, error) {
 // readMapping reads the lines of a connection's mapping, each on top of its kind's.
 func (s *section) readMapping(c *Connection) {
 	v, ok := s.get("mapping")
-	if !ok || c.Kind == "" {
+	if _, known := kindOf(c.Kind); !ok || !known {
 		return
 	}
 	m, pulls := BaseMapping(c.Kind)
 	if !pulls {
-		s.doc.problemf(v.line, "mapping is for connections of kind entra and okta: take it out")
+		s.doc.problemf(v.line, "mapping is for connections that rosterd pulls from, and kind %s is push only: take it out", c.Kind)
 		return
 	}
 	lines := s.doc.section(v.node, "the mapping of "+s.name, mapping.Targets()...)

@@ -23,6 +23,7 @@ func (c *Config) Redacted() string {
 		{Key: "data_dir", Value: c.DataDir},
 		{Key: "database_url", Value: redactedDatabase(c.DatabaseURL)},
 		{Key: "trusted_proxies", Value: textsOf(c.TrustedProxies)},
+		{Key: "metrics_listen", Value: c.MetricsListen},
 		{Key: "request_log", Value: yaml.MapSlice{
 			{Key: "keep", Value: formatKeep(c.RequestLog.Keep)}, {Key: "max_rows", Value: c.RequestLog.MaxRows},
 			{Key: "reads", Value: c.RequestLog.Reads},
@@ -42,18 +43,13 @@ func (c *Connection) redacted() yaml.MapSlice {
 		{Key: "name", Value: c.Name},
 		{Key: "kind", Value: string(c.Kind)},
 	}
-	if e := c.Entra; e != nil {
-		entry = append(entry, yaml.MapItem{Key: "entra", Value: withoutEmpty(
-			"tenant_id", e.TenantID, "client_id", e.ClientID, "client_secret", masked(e.ClientSecret),
-			"service_principal_id", e.ServicePrincipalID, "graph_url", e.GraphURL, "access_token", masked(e.AccessToken))})
-	}
-	if o := c.Okta; o != nil {
-		settings := withoutEmpty("org_url", o.OrgURL, "app_id", o.AppID, "api_token", masked(o.APIToken),
-			"client_id", o.ClientID, "private_key", masked(o.PrivateKey), "key_id", o.KeyID)
-		if len(o.Scopes) > 0 {
-			settings = append(settings, yaml.MapItem{Key: "scopes", Value: o.Scopes})
+	for _, k := range kinds() {
+		if k.section == "" {
+			continue
 		}
-		entry = append(entry, yaml.MapItem{Key: "okta", Value: append(settings, withoutEmpty("teams", o.Teams, "suspended", o.Suspended)...)})
+		if settings := k.shown(c); settings != nil {
+			entry = append(entry, yaml.MapItem{Key: k.section, Value: settings})
+		}
 	}
 	if len(c.Mapping) > 0 {
 		var lines yaml.MapSlice
@@ -71,6 +67,37 @@ func (c *Connection) redacted() yaml.MapSlice {
 		{Key: "settle", Value: c.Policy.Settle.String()},
 		{Key: "restart_quarantined_job", Value: c.Policy.RestartQuarantinedJob.String()},
 	}})
+}
+
+func shownEntra(c *Connection) yaml.MapSlice {
+	e := c.Entra
+	if e == nil {
+		return nil
+	}
+	return withoutEmpty(
+		"tenant_id", e.TenantID, "client_id", e.ClientID, "client_secret", masked(e.ClientSecret),
+		"service_principal_id", e.ServicePrincipalID, "graph_url", e.GraphURL, "access_token", masked(e.AccessToken))
+}
+
+func shownOkta(c *Connection) yaml.MapSlice {
+	o := c.Okta
+	if o == nil {
+		return nil
+	}
+	settings := withoutEmpty("org_url", o.OrgURL, "app_id", o.AppID, "api_token", masked(o.APIToken),
+		"client_id", o.ClientID, "private_key", masked(o.PrivateKey), "key_id", o.KeyID)
+	if len(o.Scopes) > 0 {
+		settings = append(settings, yaml.MapItem{Key: "scopes", Value: o.Scopes})
+	}
+	return append(settings, withoutEmpty("teams", o.Teams, "suspended", o.Suspended)...)
+}
+
+func shownSCIMSource(c *Connection) yaml.MapSlice {
+	if c.SCIM == nil {
+		return nil
+	}
+	return withoutEmpty("url", c.SCIM.URL, "token", masked(c.SCIM.Token),
+		"users_filter", c.SCIM.UsersFilter, "groups_filter", c.SCIM.GroupsFilter)
 }
 
 // withoutEmpty makes a mapping of keys and values that follow one another.

@@ -57,6 +57,22 @@ func Okta() Mapping {
 	}
 }
 
+// SCIM returns the mapping of a SCIM server's users and groups, whose attributes are the same there and here. externalId is
+// not among them: it is what that server's own clients call an object.
+func SCIM() Mapping {
+	return Mapping{
+		Member: map[string]string{
+			roster.AttrUserName:    "userName",
+			roster.AttrWorkEmail:   "email",
+			roster.AttrDisplayName: "displayName",
+			roster.AttrGivenName:   "name.givenName",
+			roster.AttrFamilyName:  "name.familyName",
+		},
+		Team:  map[string]string{roster.AttrDisplayName: "displayName"},
+		known: knownToSCIM,
+	}
+}
+
 // Managed returns the attribute paths that the mapping writes, sorted.
 func (m Mapping) Managed() []string {
 	out := make([]string, 0, len(m.Member))

@@ -63,3 +63,36 @@ func FuzzToMember(f *testing.F) {
 		}
 	})
 }
+
+func TestASCIMServerMapsByItsOwnNames(t *testing.T) {
+	m := mapping.SCIM()
+	w := m.ToMember(&connectors.User{ObjectID: "2819c223", Enabled: true, Attributes: map[string]string{
+		"userName": "ada@x.com", "email": "ada.l@x.com", "displayName": "Ada L", "name.givenName": "Ada", "name.familyName": "Lovelace",
+		"externalId": "701984", "title": "Countess",
+	}}, 7)
+	want := map[string]string{
+		"userName": "ada@x.com", `emails[type eq "work"].value`: "ada.l@x.com", "displayName": "Ada L", "name.givenName": "Ada",
+		"name.familyName": "Lovelace",
+	}
+	if !maps.Equal(w.Values, want) || w.ObjectID != "2819c223" || !w.Enabled {
+		t.Errorf("got %+v", w)
+	}
+	g := m.ToTeam(&connectors.Group{ObjectID: "g1", Attributes: map[string]string{"displayName": "Engineering", "externalId": "e1"}}, 8)
+	if g != (roster.WantedTeam{ObjectID: "g1", DisplayName: "Engineering", Stamp: 8}) {
+		t.Errorf("got %+v", g)
+	}
+}
+
+// What the mapping without a line of its own reads must be among what a line may name.
+func TestEverySourceOfABaseMappingIsKnown(t *testing.T) {
+	for name, m := range map[string]mapping.Mapping{"entra": mapping.Entra(), "scim": mapping.SCIM()} {
+		for target, source := range m.Member {
+			if err := m.Write(target, source); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := m.Write("title", "titel"); err == nil {
+			t.Errorf("%s takes an attribute that is not read", name)
+		}
+	}
+}

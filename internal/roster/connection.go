@@ -8,11 +8,12 @@ import (
 // ConnectionKind says which IdP a connection ties to.
 type ConnectionKind string
 
-// The kinds of connection. KindSCIM is push only.
+// The kinds of connection. KindSCIM is push only; of a KindSCIMSource, a SCIM server, everything is pulled.
 const (
-	KindEntra ConnectionKind = "entra"
-	KindOkta  ConnectionKind = "okta"
-	KindSCIM  ConnectionKind = "scim"
+	KindEntra      ConnectionKind = "entra"
+	KindOkta       ConnectionKind = "okta"
+	KindSCIMSource ConnectionKind = "scim-source"
+	KindSCIM       ConnectionKind = "scim"
 )
 
 // ConnectionState says whether a connection may run.
