@@ -103,6 +103,7 @@ func bearer(headers []string) (string, *denied) {
 // unknownToken counts a token that belongs to no organisation, and so to no request log.
 func (x *exchange) unknownToken(why string) error {
 	x.s.unknown.tell(x, why)
+	x.s.meter.Refused(RefusedUnknown)
 	return &denied{status: http.StatusUnauthorized, detail: notAccepted}
 }
 
@@ -111,12 +112,14 @@ func (x *exchange) unknownToken(why string) error {
 func (x *exchange) admit(bucket *rate.Limiter) error {
 	now := x.s.now()
 	if reason, noted := whyNot(&x.token, &x.org, web.ClientAddr(x.r), now); reason != "" {
+		x.s.meter.Refused(reason)
 		return &denied{http.StatusUnauthorized, reason, notAccepted, noted}
 	}
 	x.s.used.note(x.token.ID, now)
 	if bucket != nil && !bucket.AllowN(now, 1) {
+		x.s.meter.Refused(RefusedRate)
 		told := fmt.Sprintf("more than %d requests a second: the token is limited to that", x.token.Rate)
-		return &denied{http.StatusTooManyRequests, "rate", told, told}
+		return &denied{http.StatusTooManyRequests, RefusedRate, told, told}
 	}
 	return nil
 }
@@ -125,13 +128,13 @@ func (x *exchange) admit(bucket *rate.Limiter) error {
 func whyNot(t *roster.Token, org *roster.Organisation, client string, now time.Time) (reason, noted string) {
 	switch {
 	case t.Disabled:
-		return "disabled", "the token is disabled"
+		return RefusedDisabled, "the token is disabled"
 	case t.Expired(now):
-		return "expired", "the token expired at " + t.ExpiresAt.UTC().Format(time.RFC3339)
+		return RefusedExpired, "the token expired at " + t.ExpiresAt.UTC().Format(time.RFC3339)
 	case !org.SCIM:
-		return "switched off", "SCIM is switched off for this organisation"
+		return RefusedSwitchedOff, "SCIM is switched off for this organisation"
 	case !t.Admits(client):
-		return "address", "the token is not taken from " + printable(client, 64)
+		return RefusedAddress, "the token is not taken from " + printable(client, 64)
 	}
 	return "", ""
 }

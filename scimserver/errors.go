@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/web"
 	"github.com/rosterd/rosterd/scimserver/scim"
 )
 
@@ -64,7 +65,7 @@ func (x *exchange) tell(err error) (told *scim.Error, detail string) {
 	told, detail, ok := explain(err)
 	if !ok {
 		x.s.log.LogAttrs(x.r.Context(), slog.LevelError, "SCIM request failed",
-			slog.String("request_id", x.id), slog.String("method", x.r.Method), slog.String("path", x.r.URL.EscapedPath()),
+			slog.String("request_id", x.id), slog.String("method", x.r.Method), slog.String("path", web.LoggedPath(x.r.URL)),
 			slog.Any("error", err))
 		return internalError(x.id), err.Error()
 	}

@@ -106,8 +106,8 @@ type pendingRead struct {
 func (p *pendingRead) finish() roster.Request {
 	row := p.row
 	row.Method, row.Path = printable(row.Method, 32), loggedPath(p.url)
-	row.Client, row.UserAgent = printable(row.Client, maxLoggedLine), printable(maskTokens(row.UserAgent), maxLoggedLine)
-	row.ResponseBody = printable(string(maskTokensIn(maskSecrets(p.head, maxLoggedRead))), maxLoggedRead)
+	row.Client, row.UserAgent = printable(row.Client, maxLoggedLine), printable(web.MaskTokens(row.UserAgent), maxLoggedLine)
+	row.ResponseBody = printable(string(web.MaskTokensIn(maskSecrets(p.head, maxLoggedRead))), maxLoggedRead)
 	return row
 }
 
@@ -121,7 +121,7 @@ func (x *exchange) logRow(a answer, detail string) roster.Request {
 	return roster.Request{
 		ID: x.id, Org: x.org.ID, Time: x.began.UTC(), Method: printable(x.r.Method, 32), Path: loggedPath(x.r.URL), Status: a.status,
 		TokenID: x.token.ID, TokenName: x.token.Name, Client: printable(web.ClientAddr(x.r), maxLoggedLine),
-		UserAgent: printable(maskTokens(x.r.UserAgent()), maxLoggedLine), RequestBody: loggedBody(x.body),
+		UserAgent: printable(web.MaskTokens(x.r.UserAgent()), maxLoggedLine), RequestBody: loggedBody(x.body),
 		ResponseBody: loggedBody(response), Duration: time.Since(x.began), Detail: printable(detail, maxLoggedLine), Repeats: 1,
 		Quirk: x.quirks(),
 	}
@@ -147,15 +147,15 @@ func loggedBody(body []byte) string {
 	if len(body) == 0 {
 		return ""
 	}
-	return printable(string(maskTokensIn(maskSecrets(body, maxLoggedBody))), maxLoggedBody)
+	return printable(string(web.MaskTokensIn(maskSecrets(body, maxLoggedBody))), maxLoggedBody)
 }
 
 func loggedPath(u *url.URL) string {
-	path := u.EscapedPath()
+	path := web.LoggedPath(u)
 	if u.RawQuery != "" {
 		path += "?" + maskQuery(u.RawQuery)
 	}
-	return printable(maskTokens(path), maxLoggedLine)
+	return printable(web.MaskTokens(path), maxLoggedLine)
 }
 
 // maskQuery replaces the values of parameters that name a secret or, as a filter may, hold one. The rest stays as it was

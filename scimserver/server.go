@@ -39,6 +39,8 @@ type Config struct {
 	SkipReads bool
 	// Extensions are schemas of their own that organisations add to the User (scim.NewExtension), by their names.
 	Extensions map[string][]*scim.Schema
+	// Meter counts requests and refused tokens; nil: nothing does.
+	Meter Meter
 	// Now is the clock by which tokens expire; nil: time.Now.
 	Now func() time.Time
 }
@@ -51,6 +53,7 @@ type Server struct {
 	publicURL string
 	limits    limits
 	now       func() time.Time
+	meter     Meter
 
 	users   *scim.ResourceType
 	own     map[string]*scim.ResourceType // of an organisation that has extensions, by its name: its User
@@ -101,7 +104,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.tokens = newTokenCache(cfg.Store, orDefault(cfg.TokenCache, 500*time.Millisecond), s.now)
 	s.routes = s.table()
-	s.handler = web.RequestID(compressed(http.HandlerFunc(s.serve)))
+	s.handler = compressed(http.HandlerFunc(s.serve))
+	if s.meter = cfg.Meter; s.meter == nil {
+		s.meter = unmetered{}
+	} else {
+		s.handler = web.Measure(s.measure, s.handler)
+	}
+	s.handler = web.RequestID(s.handler)
 	return s, nil
 }
 

@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"connectors/connectortest": {"connectors"},
 	"connectors/entra":         {"connectors"},
 	"connectors/okta":          {"connectors"},
+	"connectors/scim":          {"connectors"},
 	"reconcile":                {"internal/roster"},
 	"scimserver":               {"internal/roster", "internal/store", "internal/web", "scimserver/scim"},
 	"scimserver/scim":          {},
@@ -39,7 +40,7 @@ var rooms = map[string][]string{
 	"internal/config":          {"internal/mapping", "internal/roster"},
 	"internal/console":         {"internal/api", "internal/roster", "internal/store", "internal/web"},
 	"internal/daemon": {
-		"connectors", "connectors/entra", "connectors/okta", "reconcile", "scimserver", "scimserver/scim", "syncer",
+		"connectors", "connectors/entra", "connectors/okta", "connectors/scim", "reconcile", "scimserver", "scimserver/scim", "syncer",
 		"internal/alerts", "internal/api", "internal/api/client", "internal/config", "internal/console", "internal/idpsim",
 		"internal/keyring", "internal/mapping", "internal/roster", "internal/signin", "internal/store", "internal/web",
 		"internal/webhooks",
@@ -60,6 +61,7 @@ var kept = map[string][]string{
 	"github.com/microsoft/kiota-": {"connectors/entra"},
 	"github.com/microsoftgraph/":  {"connectors/entra"},
 	"github.com/okta/":            {"connectors/okta"},
+	"github.com/prometheus/":      {"internal/daemon"},
 	"github.com/riverqueue/":      {"internal/alerts", "internal/daemon", "internal/store", "internal/webhooks"},
 }
 

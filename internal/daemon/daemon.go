@@ -46,16 +46,17 @@ const drainTime = 25 * time.Second
 
 // Daemon is one rosterd. New makes it ready and listening, Run serves until its context ends.
 type Daemon struct {
-	opts     Options
-	log      *slog.Logger
-	db       *store.DB
-	roster   *roster.Roster
-	syncer   *syncer.Syncer
-	scim     *scimserver.Server
-	listener net.Listener
-	socket   net.Listener
-	servers  []*http.Server
-	draining atomic.Bool
+	opts      Options
+	log       *slog.Logger
+	db        *store.DB
+	roster    *roster.Roster
+	syncer    *syncer.Syncer
+	scim      *scimserver.Server
+	listener  net.Listener
+	socket    net.Listener
+	metricsAt net.Listener   // nil without metrics_listen
+	servers   []*http.Server // one for each of listeners
+	draining  atomic.Bool
 }
 
 // Run builds a daemon and serves until the context ends; it returns nil after a clean stop.
@@ -88,6 +89,9 @@ func New(ctx context.Context, opts Options) (_ *Daemon, err error) {
 	if d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
+	if err := d.listenForMetrics(ctx); err != nil {
+		return nil, err
+	}
 	if d.db, err = store.Open(ctx, c.DatabaseURL.Reveal(), c.DataDir, d.log); err != nil {
 		return nil, err
 	}
@@ -118,15 +122,29 @@ func holder() string {
 	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }
 
-// route builds the two servers: TCP for IdPs and API keys, the socket for the operator of this machine.
+// listeners are what is served, in the order of servers. The metrics come last: they can be read until all else has
+// drained.
+func (d *Daemon) listeners() []net.Listener {
+	all := []net.Listener{d.listener, d.socket}
+	if d.metricsAt != nil {
+		all = append(all, d.metricsAt)
+	}
+	return all
+}
+
+// route builds the servers: TCP for IdPs and API keys, the socket for the operator of this machine, and that of the metrics.
 func (d *Daemon) route() (err error) {
 	extensions, err := ownSchemas(d.opts.Config.Organisations)
 	if err != nil {
 		return err
 	}
+	meter, metricsServer, err := d.measure()
+	if err != nil {
+		return err
+	}
 	d.scim, err = scimserver.New(scimserver.Config{
 		Roster: d.roster, Store: d.db, Log: d.log.With("part", "scim"), PublicURL: d.opts.Config.PublicURL,
-		SkipReads: !d.opts.Config.RequestLog.Reads, Extensions: extensions,
+		SkipReads: !d.opts.Config.RequestLog.Reads, Extensions: extensions, Meter: meter,
 	})
 	if err != nil {
 		return err
@@ -146,6 +164,9 @@ func (d *Daemon) route() (err error) {
 			Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
 			ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 		})
+	}
+	if metricsServer != nil {
+		d.servers = append(d.servers, metricsServer)
 	}
 	return nil
 }
@@ -199,8 +220,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts.Go(func() { d.scim.KeepLog(background) })
 	d.syncer.Start(background)
 
-	failed := make(chan error, 2)
-	for i, l := range []net.Listener{d.listener, d.socket} {
+	failed := make(chan error, len(d.servers))
+	for i, l := range d.listeners() {
 		parts.Go(func() {
 			if err := d.servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("serve on %s: %w", l.Addr(), err)
@@ -232,7 +253,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 }
 
 func (d *Daemon) close() {
-	for _, l := range []net.Listener{d.listener, d.socket} {
+	for _, l := range []net.Listener{d.listener, d.socket, d.metricsAt} {
 		if l != nil {
 			_ = l.Close()
 		}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/rosterd/rosterd/connectors/entra"
-	"github.com/rosterd/rosterd/connectors/okta"
 	"github.com/rosterd/rosterd/internal/config"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/syncer"
@@ -129,7 +127,7 @@ func (d *Daemon) syncConnections(ctx context.Context, org string, entries []*con
 	return nil
 }
 
-// open is the one place that knows which kind of connection is made of what. A push-only one has no source.
+// open makes of a connection's entry what it pulls from, and what is kept of it. A push-only one has no source.
 func (d *Daemon) open(e *config.Connection) (*syncer.Source, roster.ConnectionSync, error) {
 	sync := roster.ConnectionSync{
 		Name: e.Name, Kind: roster.ConnectionKind(e.Kind), AdoptLocal: e.Policy.AdoptLocal == config.AdoptByEmail, Settle: e.Policy.Settle,
@@ -139,36 +137,21 @@ func (d *Daemon) open(e *config.Connection) (*syncer.Source, roster.ConnectionSy
 	if err != nil {
 		return nil, sync, err
 	}
-	switch roster.ConnectionKind(e.Kind) {
-	case roster.KindEntra:
-		reader, err := entra.Open(entra.Config{
-			TenantID: e.Entra.TenantID, ClientID: e.Entra.ClientID, ClientSecret: e.Entra.ClientSecret.Reveal(),
-			AccessToken: e.Entra.AccessToken.Reveal(), ServicePrincipalID: e.Entra.ServicePrincipalID, GraphURL: e.Entra.GraphURL,
-			Attributes: m.Sources(),
-		}, &http.Client{Transport: d.opts.Transport}, d.log.With("part", "entra", "connection", e.Name))
-		if err != nil {
-			return nil, sync, err
-		}
-		sync.Target = "tenant " + e.Entra.TenantID + ", service principal " + e.Entra.ServicePrincipalID
-		sync.Settings, sync.Managed = m.Fingerprint(), m.Managed()
-		return &syncer.Source{Reader: reader, Mapping: m, Evidence: "graph", Delta: deltas(e.Schedule), RestartJob: e.Policy.RestartQuarantinedJob}, sync, nil
-	case roster.KindOkta:
-		reader, err := okta.Open(okta.Config{
-			OrgURL: e.Okta.OrgURL, AppID: e.Okta.AppID, APIToken: e.Okta.APIToken.Reveal(), Teams: e.Okta.Teams, Suspended: e.Okta.Suspended,
-			ClientID: e.Okta.ClientID, PrivateKey: e.Okta.PrivateKey.Reveal(), KeyID: e.Okta.KeyID, Scopes: e.Okta.Scopes,
-		}, &http.Client{Transport: d.opts.Transport}, d.log.With("part", "okta", "connection", e.Name))
-		if err != nil {
-			return nil, sync, err
-		}
-		sync.Target = "org " + e.Okta.OrgURL + ", application " + e.Okta.AppID
-		// Who counts as in scope, and as a team, hangs on these two as on the mapping.
-		sync.Settings, sync.Managed = m.Fingerprint()+" teams="+e.Okta.Teams+" suspended="+e.Okta.Suspended, m.Managed()
-		return &syncer.Source{Reader: reader, Mapping: m, Evidence: "okta", Delta: deltas(e.Schedule)}, sync, nil
-	case roster.KindSCIM:
-		sync.Target = "push only"
+	openKind, known := openers()[sync.Kind]
+	if !known {
+		return nil, sync, fmt.Errorf("kind %s is not known", e.Kind)
+	}
+	is, err := openKind(e, m, &http.Client{Transport: d.opts.Transport}, d.log.With("part", string(e.Kind), "connection", e.Name))
+	if err != nil {
+		return nil, sync, err
+	}
+	sync.Target = is.target
+	if is.source == nil {
 		return nil, sync, nil
 	}
-	return nil, sync, fmt.Errorf("kind %s is not known", e.Kind)
+	sync.Settings, sync.Managed = m.Fingerprint()+is.scope, m.Managed()
+	is.source.Mapping, is.source.Delta = m, deltas(e.Schedule)
+	return is.source, sync, nil
 }
 
 // deltas reports whether deltas are scheduled, so that full runs take a cursor for them.

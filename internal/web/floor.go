@@ -44,7 +44,8 @@ func RequestIDOf(ctx context.Context) string {
 	return id
 }
 
-// AccessLog writes one line for each request. It leaves out the query, which holds people's names and addresses.
+// AccessLog writes one line for each request. It leaves out the query, which holds people's names and addresses, and masks
+// tokens in the path.
 func AccessLog(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -53,7 +54,7 @@ func AccessLog(log *slog.Logger, next http.Handler) http.Handler {
 			log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 				slog.String("request_id", RequestIDOf(r.Context())),
 				slog.String("method", r.Method),
-				slog.String("path", r.URL.EscapedPath()),
+				slog.String("path", LoggedPath(r.URL)),
 				slog.Int("status", rec.code()),
 				slog.Int64("bytes", rec.bytes),
 				slog.Duration("duration", time.Since(began)),

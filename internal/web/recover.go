@@ -29,7 +29,7 @@ func Recover(log *slog.Logger, answer http.HandlerFunc, next http.Handler) http.
 			log.LogAttrs(r.Context(), slog.LevelError, "panic in a request",
 				slog.String("request_id", RequestIDOf(r.Context())),
 				slog.String("method", r.Method),
-				slog.String("path", r.URL.EscapedPath()),
+				slog.String("path", LoggedPath(r.URL)),
 				slog.String("panic", fmt.Sprint(p)),
 				slog.String("stack", string(debug.Stack())),
 			)
