@@ -52,50 +52,51 @@ func (d *diagnosis) checkAttribute(o *connectors.JobObject, what, path, source s
 		if !strings.EqualFold(a.Target, path) {
 			continue
 		}
-		if a.Type == connectors.JobFromAttribute && strings.EqualFold(a.Source, source) || a.Expression != "" && a.Expression == source {
+		if a.Type == connectors.JobFromAttribute && strings.EqualFold(a.Source, source) {
+			return true
+		}
+		if same, err := mapping.JobSource(a); err == nil && mapping.SameSource(same, source) {
 			return true
 		}
 		theirs := a.Expression
 		if theirs == "" {
 			theirs = "[" + a.Source + "]"
 		}
-		d.fail(check, fmt.Sprintf("%s of %s: the job takes it from %s, this connection from [%s]; push and run undo each other", path, what, storable(theirs), source),
-			fmt.Sprintf("map it from [%s] %s, or this connection's mapping as the job's", source, there))
+		d.fail(check, fmt.Sprintf("%s of %s: the job takes it from %s, this connection from %s; push and run undo each other", path, what, storable(theirs), bracketed(source)),
+			fmt.Sprintf("map it from %s %s, or this connection's mapping as the job's (rosterd connection import-mapping %s --org %s)", bracketed(source), there, d.conn.Name, d.org))
 		return false
 	}
-	d.warn(check, fmt.Sprintf("%s of %s: the job does not send it, and this connection takes it from [%s]: it changes by runs only", path, what, source),
-		fmt.Sprintf("map it from [%s] %s", source, there))
+	d.warn(check, fmt.Sprintf("%s of %s: the job does not send it, and this connection takes it from %s: it changes by runs only", path, what, bracketed(source)),
+		fmt.Sprintf("map it from %s %s", bracketed(source), there))
 	return false
 }
 
-// sourcesOf says which attribute of the IdP the connection writes each of ours from. It asks the mapping itself, with an
-// object whose attributes have their own names for values.
+// sourcesOf says what the connection writes each of ours from. Of groups it asks the mapping itself, with one whose
+// attributes have their own names for values.
 func sourcesOf(m mapping.Mapping, o *connectors.JobObject) map[string]string {
+	if o.Kind == connectors.JobUsers {
+		return m.Member
+	}
 	names := map[string]string{}
-	for _, a := range o.Attributes {
-		names[a.Source] = a.Source
+	for _, name := range []string{"displayName", "mailNickname", "mail", "description"} {
+		names[name] = name
 	}
-	for _, line := range m.Lines() {
-		if _, source, ok := strings.Cut(line, " <- "); ok {
-			names[source] = source
-		}
-	}
-	out := map[string]string{}
-	if o.Kind == connectors.JobGroups {
-		for _, name := range []string{"displayName", "mailNickname", "mail", "description"} {
-			names[name] = name
-		}
-		w := m.ToTeam(&connectors.Group{ObjectID: mapping.ObjectID, Attributes: names}, 0)
-		out[roster.AttrDisplayName], out[roster.AttrExternalID] = w.DisplayName, w.ExternalID
-	} else {
-		out = m.ToMember(&connectors.User{ObjectID: mapping.ObjectID, Enabled: true, Attributes: names}, 0).Values
-	}
+	w := m.ToTeam(&connectors.Group{ObjectID: mapping.ObjectID, Attributes: names}, 0)
+	out := map[string]string{roster.AttrDisplayName: w.DisplayName, roster.AttrExternalID: w.ExternalID}
 	for path, source := range out {
 		if source == "" { // not mapped
 			delete(out, path)
 		}
 	}
 	return out
+}
+
+// bracketed is an attribute as Entra writes it; an expression stays as it is written here.
+func bracketed(source string) string {
+	if strings.HasPrefix(source, "=") {
+		return source
+	}
+	return "[" + source + "]"
 }
 
 // scopeText says in words whom a filter lets in.

@@ -23,7 +23,7 @@ import (
 type Source struct {
 	Reader   connectors.Reader
 	Mapping  mapping.Mapping
-	Evidence string // what evidence is said to come from: "graph", "okta"
+	Evidence string // what evidence is said to come from: "graph", "okta", "scim"
 	// Delta: the connection has a schedule of deltas, so a full run is to leave a cursor for the next one.
 	Delta bool
 	// RestartJob: a job of the IdP's own that is in quarantine is restarted once its cause is gone, at most once in this

@@ -109,7 +109,7 @@ func (b *bench) operations(fill map[string]string) []operation {
 		"create-api-key": `{"name":"x","role":"viewer","expires":"1d"}`, "invite-member": `{"email":"x@example.com"}`,
 		"adopt-members": `{"key":"x","connection":"entra"}`, "link-member": `{"key":"x","connection":"entra"}`,
 		"rename-connection": `{"old":"a","new":"b"}`, "diff": `{}`, "resync": `{}`, "approve-run": `{}`,
-		"provision": `{"user":"x"}`, "limit-token": `{"from":[],"rate":50}`, "check-token": `{"token":"rst_x"}`,
+		"provision": `{"user":"x"}`, "preview-connection": `{"user":"x"}`, "limit-token": `{"from":[],"rate":50}`, "check-token": `{"token":"rst_x"}`,
 	}
 	var out []operation
 	for path, methods := range doc.Paths {
@@ -120,7 +120,7 @@ func (b *bench) operations(fill map[string]string) []operation {
 			out = append(out, operation{strings.ToUpper(method), "/api/v1" + path, bodies[op.OperationID]})
 		}
 	}
-	if len(out) != 42 {
+	if len(out) != 44 {
 		b.t.Errorf("%d operations", len(out))
 	}
 	return out

@@ -45,6 +45,8 @@ func (a *API) routes() {
 	inOrg(a, get("/orgs/{org}/connections", "list-connections", "List connections"), a.listConnections)
 	inOrg(a, get("/orgs/{org}/connections/{name}", "show-connection", "A connection"), a.showConnection)
 	inOrg(a, post("/orgs/{org}/connections/{name}/diagnose", "diagnose-connection", "Check a connection against its IdP", http.StatusOK), a.diagnoseConnection)
+	inOrg(a, post("/orgs/{org}/connections/{name}/job-mapping", "job-mapping", "Read how the IdP's own job maps people", http.StatusOK), a.jobMapping)
+	inOrg(a, post("/orgs/{org}/connections/{name}/preview", "preview-connection", "Say what a connection makes of one person, writing nothing", http.StatusOK), a.previewConnection)
 	inOrg(a, post("/orgs/{org}/connections/{name}/provision", "provision", "Have the IdP's own job send one person now", http.StatusOK), a.provision)
 	inOrg(a, post("/orgs/{org}/connections/rename", "rename-connection", "Give the file's entry everything of another", http.StatusOK), a.renameConnection)
 	inOrg(a, post("/orgs/{org}/connections/{name}/test", "test-connection", "Ask the IdP whether the settings work", http.StatusOK), a.testConnection)

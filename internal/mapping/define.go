@@ -48,6 +48,24 @@ func knownToEntra(name string) error {
 	return nil
 }
 
+// SCIMSources returns the attributes of a user that a mapping of a SCIM server may read: those of the core schema and of the
+// enterprise extension that hold one text, whose names are given without a URN (RFC 7643, sections 4.1 and 4.3), and email,
+// which is the work address, else the primary one, else the first.
+func SCIMSources() []string {
+	return []string{
+		ObjectID, "userName", "externalId", "email", "displayName", "nickName", "title", "userType", "preferredLanguage", "locale",
+		"timezone", "name.formatted", "name.givenName", "name.familyName", "name.middleName",
+		"employeeNumber", "costCenter", "organization", "division", "department",
+	}
+}
+
+func knownToSCIM(name string) error {
+	if sources := SCIMSources(); !slices.Contains(sources, name) {
+		return fmt.Errorf("%q is no attribute that is read from a SCIM server%s", name, meant(name, sources))
+	}
+	return nil
+}
+
 // Write sets where a member's attribute is taken from: an attribute's name, None, or "=" and an expression. The mapping is
 // changed; what is shared with a copy of it is not.
 func (m *Mapping) Write(target, source string) error {

@@ -43,7 +43,7 @@ const (
 
 // Evidence is one thing that was seen, where and when.
 type Evidence struct {
-	Source string    `json:"source"` // "graph", "okta", "push", "store", "provisioning_log", "provisioning_job"
+	Source string    `json:"source"` // "graph", "okta", "scim", "push", "store", "provisioning_log", "provisioning_job"
 	Time   time.Time `json:"time"`
 	Text   string    `json:"text"`
 }
