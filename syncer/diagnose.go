@@ -31,12 +31,11 @@ type diagnosis struct {
 // Diagnose checks a connection against its IdP: that a pull would work, what the IdP's own job is doing, what that failed
 // at of late, and whether it maps as the connection does. What goes wrong at the IdP is a finding; an error is ours.
 func (s *Syncer) Diagnose(ctx context.Context, org, connection string) ([]roster.Finding, error) {
-	src, ok := s.cfg.Sources[connection]
-	if !ok {
-		return nil, roster.Errorf(roster.Conflict, "the connection has no entry in the configuration that this daemon was started with")
+	src, err := s.source(connection)
+	if err != nil {
+		return nil, err
 	}
 	d := &diagnosis{Syncer: s, source: src}
-	var err error
 	if d.conn, err = s.cfg.Store.Connection(ctx, org, connection); err != nil {
 		return nil, err
 	}
@@ -53,12 +52,15 @@ func (s *Syncer) Diagnose(ctx context.Context, org, connection string) ([]roster
 }
 
 func (d *diagnosis) run(ctx context.Context) {
+	job, has := d.source.Reader.(connectors.JobReader)
 	if !d.checkConnection(ctx) {
-		d.skip("job", "not asked for before the above is mended")
+		if has {
+			d.skip("job", "not asked for before the above is mended")
+		}
 		return
 	}
-	if reader, ok := d.source.Reader.(connectors.JobReader); ok {
-		d.checkJob(ctx, reader)
+	if has {
+		d.checkJob(ctx, job)
 	}
 	if doctor, ok := d.source.Reader.(connectors.Diagnoser); ok {
 		more, err := doctor.Diagnose(ctx)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/internal/idpsim"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
@@ -237,4 +238,22 @@ func TestAnOktaConnectionIsDiagnosed(t *testing.T) {
 			t.Errorf("a connection that is not there: %v", err)
 		}
 	})
+}
+
+// A check of a job is said to be left out only where the identity provider has one.
+func TestNoJobIsSpokenOfWhereTheIdPHasNone(t *testing.T) {
+	eachWorld(t, 5, 1, func(w *world) {
+		w.reader(func(r wholeReader) connectors.Reader { return jobless{r} })
+		if found := w.diagnoses(); len(found) != 1 || !strings.HasPrefix(found[0], "fail connection") {
+			w.t.Errorf("found %v", found)
+		}
+	})
+}
+
+// jobless is a connector without a job, whose credentials are refused.
+type jobless struct{ wholeReader }
+
+// Test refuses.
+func (jobless) Test(context.Context) error {
+	return &connectors.Error{Fault: connectors.BadCredentials, Message: "the token is not accepted"}
 }

@@ -149,9 +149,9 @@ func (p *onePlan) previewLink() (link roster.PreviewLink, rule string) {
 // JobMapping reads how the IdP's own job maps people, as a mapping of the connection would have it.
 func (s *Syncer) JobMapping(ctx context.Context, _ string, connection string) (roster.JobMapping, error) {
 	none := roster.JobMapping{}
-	src, ok := s.cfg.Sources[connection]
-	if !ok {
-		return none, roster.Errorf(roster.Conflict, "the connection has no entry in the configuration that this daemon was started with")
+	src, err := s.source(connection)
+	if err != nil {
+		return none, err
 	}
 	jobs, has := src.Reader.(connectors.JobReader)
 	reader, reads := src.Reader.(connectors.JobSchemaReader)

@@ -14,9 +14,9 @@ import (
 // what arrives is a push.
 func (s *Syncer) Provision(ctx context.Context, org, connection, key string) (roster.Provisioned, error) {
 	none := roster.Provisioned{}
-	src, ok := s.cfg.Sources[connection]
-	if !ok {
-		return none, roster.Errorf(roster.Conflict, "the connection has no entry in the configuration that this daemon was started with")
+	src, err := s.source(connection)
+	if err != nil {
+		return none, err
 	}
 	control, can := src.Reader.(connectors.JobController)
 	jobs, reads := src.Reader.(connectors.JobReader)

@@ -161,11 +161,20 @@ func (s *Syncer) WorkOne(ctx context.Context) bool {
 	return true
 }
 
-// Test checks that a connection's credentials work and that every permission a pull needs is granted.
-func (s *Syncer) Test(ctx context.Context, _ string, connection string) (string, error) {
+// source returns what a connection is read by.
+func (s *Syncer) source(connection string) (Source, error) {
 	src, ok := s.cfg.Sources[connection]
 	if !ok {
-		return "", roster.Errorf(roster.Conflict, "the connection has no entry in the configuration that this daemon was started with")
+		return Source{}, roster.Errorf(roster.Conflict, "the connection has no entry in the configuration that this daemon was started with")
+	}
+	return src, nil
+}
+
+// Test checks that a connection's credentials work and that every permission a pull needs is granted.
+func (s *Syncer) Test(ctx context.Context, _ string, connection string) (string, error) {
+	src, err := s.source(connection)
+	if err != nil {
+		return "", err
 	}
 	tester, ok := src.Reader.(connectors.Tester)
 	if !ok {
