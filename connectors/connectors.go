@@ -24,7 +24,9 @@ type User struct {
 	Keep bool
 	// Gone says in words that the IdP itself told that they left: deleted, or not assigned any more. Nothing else of them
 	// counts then.
-	Gone       string
+	Gone string
+	// OutOfScope: Gone says no more than that they went out of scope; their account is as it was.
+	OutOfScope bool
 	Scope      string // why they are in scope, for a person to read
 	Attributes map[string]string
 }
@@ -62,6 +64,9 @@ type Collection struct {
 	// Refused: the IdP never gives this list, and the configuration says how to go on without. It isn't Whole, so silence
 	// in it counts for nothing, but a pull that lacks nothing else is complete.
 	Refused bool
+	// Changes: a delta read of this list only what the IdP's log told of. It isn't Whole, so silence in it counts for
+	// nothing, but the cursor moves on.
+	Changes bool
 }
 
 // Sink takes what a pull reads, page by page. Its errors stop the pull.
@@ -78,6 +83,12 @@ type Sink interface {
 	Collection(ctx context.Context, c Collection) error
 }
 
+// Expecter is a Sink that wants to know beforehand how much there is to read.
+type Expecter interface {
+	// Expect says how many objects there are of a kind: of Users, people in scope; of Teams, groups.
+	Expect(kind CollectionKind, n int)
+}
+
 // Reader reads everything in scope. An error means that nothing sensible could be read (bad credentials, a missing
 // permission, the IdP unreachable), that the sink returned it, or that the context ended; a list that broke off is
 // reported by Collection and is no error. Calls are taken from the context's Budget (WithBudget).
@@ -88,7 +99,10 @@ type Reader interface {
 // Person is what a look at one person found.
 type Person struct {
 	User    *User // nil: the IdP does not know the object
-	InScope bool  // the person's own assignments say that they are in scope
+	InScope bool  // the person's own assignments, and the rules of the IdP's job, say that they are in scope
+	// Why says in words what became of somebody whom the IdP does not know any more, or what keeps them out of scope; "": no
+	// more is known.
+	Why string
 }
 
 // Team is what a look at one group found.
@@ -111,6 +125,13 @@ type OneReader interface {
 	FindGroups(ctx context.Context, displayName string) ([]Group, error)
 }
 
+// ManyReader reads several single objects at less cost than one after the other.
+type ManyReader interface {
+	// People reads people as OneReader's Person does. Who could not be read alone is not in the answer; the error is one that
+	// a look at any of them would meet, and the answer then holds who was read before.
+	People(ctx context.Context, objectIDs []string) (map[string]Person, error)
+}
+
 // GroupsReader reads which groups hold a person, for a look at that one person.
 type GroupsReader interface {
 	// GroupsOf returns the object ids of groups that hold the person directly, at least those that are in scope.
@@ -128,8 +149,8 @@ type DeltaReader interface {
 	// Cursor returns a cursor that stands for now. A full pull is preceded by it, so that what changes while the pull reads
 	// is read again by the first delta.
 	Cursor(ctx context.Context) (string, error)
-	// Delta reads the assignment list in full and, of everything else, what has changed since the cursor, what the sink
-	// does not know, and what Since names. It returns the cursor for the next delta. Any error means that the cursor stays
+	// Delta reads the assignment list in full, or ends it as one of Changes, and, of everything else, what has changed since
+	// the cursor, what the sink does not know, and what Since names. It returns the cursor for the next delta. Any error means that the cursor stays
 	// where it was; the fault LostCursor, that only a full pull can go on.
 	Delta(ctx context.Context, since Since, sink DeltaSink) (next string, err error)
 }
@@ -140,7 +161,7 @@ type DeltaReader interface {
 //     caller finds that out. Who the IdP says has left has Gone set.
 //   - Groups hands over groups whose own attributes, or whose members, were read again.
 //   - Members hands over who was added to a group, or, ended by a whole Collection of kind Members, everybody in it.
-//   - Collection ends Assignments, and Teams where there is one. Users is ended only by an IdP whose delta hands over
+//   - Collection ends Assignments, whole or of Changes, and Teams where there is one. Users is ended only by an IdP whose delta hands over
 //     everyone in scope; silence about a person counts then as after a full pull.
 type DeltaSink interface {
 	Sink

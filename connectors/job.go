@@ -165,3 +165,22 @@ type JobClause struct {
 	Operator  string   // as the IdP names it, e.g. EQUALS, IS NOT NULL, REGEX MATCH
 	Values    []string // none for operators that compare with nothing
 }
+
+// ScopeReader tells by which rules of the IdP's own job it is decided who is in scope. A run asks before it reads; what it
+// reads, and its second looks, follow the rules by themselves.
+type ScopeReader interface {
+	Scope(ctx context.Context) (Scope, error)
+}
+
+// Scope is what a run has to know of those rules.
+type Scope struct {
+	// Rules is a digest of them: while it differs from that of the last run that read and applied everything, a run is held
+	// as after a change of the connection's own settings. "": whoever is assigned is in scope.
+	Rules string
+	// Filtered: scoping filters decide as well, and are followed.
+	Filtered bool
+	// KeepOutOfScope says in words why who merely goes out of scope keeps their account; "": they lose it.
+	KeepOutOfScope string
+	// Notes say what of the rules could not be read, or can't be judged, and what a run does about it.
+	Notes []string
+}

@@ -18,13 +18,16 @@ type Page[T any] struct {
 // Fetch reads one page: the list's first when link is empty, else the one that the link leads to.
 type Fetch[T any] func(ctx context.Context, link string) (Page[T], error)
 
-// Walk reads a list to its end. Before each request it takes a stamp, which goes with the page to each.
+// Walk reads a list to its end. Before each request it takes a stamp, which goes with the page to each. An error that comes
+// after the first page says how far the list came. A long list whose page could not be had, though it was tried again and
+// again, goes on from that page a little later.
 func Walk[T any](
 	ctx context.Context,
 	stamp func(context.Context) (Stamp, error),
 	read Fetch[T],
 	each func(Stamp, []T) error,
 ) error {
+	var so far
 	for link := ""; ; {
 		at, err := stamp(ctx)
 		if err != nil {
@@ -32,10 +35,13 @@ func Walk[T any](
 		}
 		p, err := read(ctx, link)
 		if err != nil {
-			return err
+			if so.rest(ctx, err) {
+				continue
+			}
+			return so.broke(ctx, err)
 		}
 		if err := each(at, p.Items); err != nil {
-			return err
+			return so.broke(ctx, err)
 		}
 		if p.Next == "" {
 			return nil
@@ -44,6 +50,7 @@ func Walk[T any](
 			return &Error{Fault: Broken, Message: "The link to the next page leads to the same page"}
 		}
 		link = p.Next
+		so.pages, so.objects = so.pages+1, so.objects+len(p.Items)
 	}
 }
 
@@ -108,6 +115,13 @@ func (r *Reading) Stamps(l *List) func(context.Context) (Stamp, error) {
 			l.Began, l.begun = at, true
 		}
 		return at, err
+	}
+}
+
+// Expect tells a sink that wants to know how many objects there are of a kind.
+func (r *Reading) Expect(kind CollectionKind, n int) {
+	if e, wants := r.Sink.(Expecter); wants {
+		e.Expect(kind, n)
 	}
 }
 

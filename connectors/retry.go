@@ -39,18 +39,33 @@ type Retry struct {
 	Wait func(*http.Response) time.Duration
 	// Tries500 is how often a request is sent that is answered with a plain 500; 0 is once.
 	Tries500 int
+	// Tenant is what the requests share with those of other connections; it has to be set.
+	Tenant *Tenant
+	// Bucket names the requests whose limits the IdP counts together; nil: all of them.
+	Bucket func(*http.Request) string
+	// Reserve reads from an answer for how long so few requests are left that they are to be others'; nil: that is not said.
+	Reserve func(*http.Response) time.Duration
 }
 
-// RoundTrip sends the request until an answer is one to pass on.
+// RoundTrip sends the request until an answer is one to pass on, unless the IdP is known not to answer.
 func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
+	done, err := r.Tenant.breaker.allow(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	res, err := r.try(req)
+	done(outcomeOf(req.Context(), res, err))
+	return res, err
+}
+
+func (r *Retry) try(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
+	req, err := rewindable(req)
+	if err != nil {
+		return nil, err
+	}
 	for try := 1; ; try++ {
-		if b := BudgetFrom(ctx); b != nil {
-			if err := b.Spend(); err != nil {
-				return nil, err
-			}
-		}
-		res, err := r.attempt(req)
+		res, err := r.inTurn(req)
 		wait, again := r.pause(req, res, err, try)
 		if !again {
 			return res, err
@@ -67,11 +82,44 @@ func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
+// inTurn sends the request once, when the tenant's limits let it.
+func (r *Retry) inTurn(req *http.Request) (*http.Response, error) {
+	ctx, bucket := req.Context(), ""
+	if r.Bucket != nil {
+		bucket = r.Bucket(req)
+	}
+	leave, err := r.Tenant.enter(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if b := BudgetFrom(ctx); b != nil {
+		if err := b.take(callsOf(ctx)); err != nil {
+			return nil, err
+		}
+	}
+	sent := time.Now()
+	res, err := r.attempt(req)
+	if err != nil {
+		return nil, err
+	}
+	var reserve time.Duration
+	if r.Reserve != nil {
+		reserve = r.Reserve(res)
+	}
+	r.Tenant.heed(bucket, sent, res.StatusCode, r.Wait(res), reserve)
+	return res, nil
+}
+
 // attempt sends the request once, and reads the answer to its end within the attempt's time.
 func (r *Retry) attempt(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), AttemptTimeout)
 	defer cancel()
-	res, err := r.Next.RoundTrip(req.Clone(ctx))
+	out, err := anew(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	res, err := r.Next.RoundTrip(out)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +138,7 @@ func (r *Retry) attempt(req *http.Request) (*http.Response, error) {
 
 // pause says whether to try again, and after how long.
 func (r *Retry) pause(req *http.Request, res *http.Response, err error, try int) (time.Duration, bool) {
-	if req.Method != http.MethodGet || try >= maxTries || req.Context().Err() != nil {
+	if !onlyReads(req) || try >= maxTries || req.Context().Err() != nil {
 		return 0, false
 	}
 	wait := backoff(try)
@@ -122,6 +170,32 @@ func (r *Retry) pause(req *http.Request, res *http.Response, err error, try int)
 func backoff(try int) time.Duration {
 	step := min(firstPause<<(try-1), longestStep)
 	return step/2 + rand.N(step/2)
+}
+
+// Reserved returns for how long the requests of a window that are left are to be others': when a tenth of its limit is
+// left. reset is when the next window begins.
+func Reserved(limit, remaining int64, reset time.Duration) time.Duration {
+	if limit <= 0 || remaining < 0 || remaining > limit/10 {
+		return 0
+	}
+	return max(0, reset)
+}
+
+// RateLimitReserve reads the headers RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset, the last of which counts
+// seconds (IETF draft-ietf-httpapi-ratelimit-headers-05, section 5).
+func RateLimitReserve(h http.Header) time.Duration {
+	number := func(name string) (n int64, said bool) {
+		first, _, _ := strings.Cut(h.Get(name), ",") // what follows says how the limit is counted
+		n, err := strconv.ParseInt(strings.TrimSpace(first), 10, 32)
+		return n, err == nil
+	}
+	limit, limited := number("RateLimit-Limit")
+	left, counted := number("RateLimit-Remaining")
+	reset, ends := number("RateLimit-Reset")
+	if !limited || !counted || !ends {
+		return 0
+	}
+	return Reserved(limit, left, time.Duration(reset)*time.Second)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

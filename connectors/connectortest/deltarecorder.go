@@ -75,6 +75,12 @@ func (r *DeltaRecorder) wholeOf(kind connectors.CollectionKind, id string) bool 
 	return found && c.Whole
 }
 
+// changesOf reports whether a list was ended as one of which only changes were read.
+func (r *DeltaRecorder) changesOf(kind connectors.CollectionKind) bool {
+	c, _ := r.ListOf(kind, "")
+	return c.Changes
+}
+
 // peopleSaid returns the people handed over, unless everyone in scope was.
 func (r *DeltaRecorder) peopleSaid() []string {
 	if r.wholeOf(connectors.Users, "") {

@@ -72,9 +72,15 @@ func (k *roster) merge(r *DeltaRecorder) {
 			continue
 		}
 		delete(k.people, id)
+		if k.lists.Teams { // who has no account may be in groups
+			continue
+		}
 		for _, members := range k.members {
 			delete(members, id)
 		}
+	}
+	if r.changesOf(connectors.Assignments) {
+		return
 	}
 	scope := maps.Clone(r.people)
 	if !k.lists.Teams { // the groups are assignments, and put their members in scope

@@ -3,6 +3,7 @@ package connectortest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -77,7 +78,7 @@ func (r *Recorder) Members(_ context.Context, at connectors.Stamp, groupID strin
 func (r *Recorder) Collection(_ context.Context, c connectors.Collection) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c.Whole == (c.Err != "") {
+	if c.Whole == (c.Err != "" || c.Changes) {
 		r.problems = append(r.problems, fmt.Sprintf("list %s %s: whole %t with error %q", c.Kind, c.Name, c.Whole, c.Err))
 	}
 	if c.Whole && c.Count > 0 && (c.Began < 1 || c.Began > r.stamps) {
@@ -100,6 +101,13 @@ func (r *Recorder) ListOf(kind connectors.CollectionKind, id string) (connectors
 func (r *Recorder) User(objectID string) (connectors.User, bool) {
 	u, found := r.users[objectID]
 	return u, found
+}
+
+// UserIDs returns the people who were handed over, sorted.
+func (r *Recorder) UserIDs() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.users))
 }
 
 // MembersOf returns the members of a group, sorted and each once.

@@ -63,7 +63,9 @@ func (p *pull) readUsers(ctx context.Context) error {
 	l, pages := connectors.NewList(connectors.Assignments, "", "users of the server"), 0
 	users := p.c.users(p.c.cfg.UsersFilter, p.byCursor)
 	err := connectors.Walk(ctx, p.Stamps(l), users.fetch, func(at connectors.Stamp, items []resource) error {
-		pages++
+		if pages++; pages == 1 {
+			p.Expect(connectors.Users, users.total)
+		}
 		page := make([]connectors.User, 0, len(items))
 		for _, item := range items {
 			u, err := item.user(p.c.scope())
@@ -96,6 +98,7 @@ func (p *pull) readGroups(ctx context.Context) (all []connectors.Group, err erro
 	}
 	groups := p.c.groups(p.c.cfg.GroupsFilter, p.byCursor)
 	err = connectors.Walk(ctx, p.Stamps(l), groups.fetch, func(at connectors.Stamp, items []resource) error {
+		p.Expect(connectors.Teams, groups.total)
 		page := make([]connectors.Group, 0, len(items))
 		for _, item := range items {
 			g, err := item.group()

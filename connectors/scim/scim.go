@@ -26,6 +26,8 @@ type Config struct {
 	UsersFilter  string // a SCIM filter that says who is in scope; empty: everybody
 	GroupsFilter string // a SCIM filter that says which groups become teams; empty: all
 	MaxCalls     int    // limit of calls of an operation without a connectors.Budget; 0: DefaultMaxCalls
+	// Limits is what the connections of one server share; nil: this one is alone.
+	Limits *connectors.Limits
 }
 
 // Connector reads one server. It is safe for concurrent use.
@@ -67,7 +69,9 @@ func Open(cfg Config, hc *http.Client, log *slog.Logger) (*Connector, error) {
 	}
 	retry := &connectors.Retry{
 		Next: connectors.BaseTransport(hc), Log: log, IdP: "the SCIM server", Tries500: 2,
-		Wait: func(res *http.Response) time.Duration { return connectors.RetryAfter(res.Header) },
+		Wait:    func(res *http.Response) time.Duration { return connectors.RetryAfter(res.Header) },
+		Reserve: func(res *http.Response) time.Duration { return connectors.RateLimitReserve(res.Header) },
+		Tenant:  cfg.Limits.Tenant(fmt.Sprintf("%s://%s:%s", at.Scheme, at.Host, at.Port), "The SCIM server"),
 	}
 	client := &http.Client{
 		Transport: &gate{origin: at, token: cfg.Token, next: retry},
