@@ -6,12 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	abs "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoft/kiota-abstractions-go/authentication"
 	"github.com/microsoft/kiota-abstractions-go/serialization"
@@ -27,7 +24,7 @@ import (
 // newAdapter joins the SDK's request adapter to our transport. Serializers have registries of their own: the SDK's
 // root client would fill kiota's global ones.
 func newAdapter(cfg Config, at origin, base http.RoundTripper, log *slog.Logger) (abs.RequestAdapter, error) {
-	tokens, err := newTokens(cfg, at, base)
+	tokens, err := newTokens(cfg, at, base, log)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +36,7 @@ func newAdapter(cfg Config, at origin, base http.RoundTripper, log *slog.Logger)
 
 	options := core.GraphClientOptions{}
 	adapter, err := core.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
-		authentication.NewBaseBearerTokenAuthenticationProvider(tokens), options, parse, write, newClient(at, base, log))
+		authentication.NewBaseBearerTokenAuthenticationProvider(tokens), options, parse, write, newClient(cfg, at, base, log))
 	if err != nil {
 		return nil, fmt.Errorf("graph adapter: %w", err)
 	}
@@ -49,10 +46,13 @@ func newAdapter(cfg Config, at origin, base http.RoundTripper, log *slog.Logger)
 
 // newClient builds the chain that every Graph request goes through. kiota's own retry, redirect and compression
 // handlers are left out.
-func newClient(at origin, base http.RoundTripper, log *slog.Logger) *http.Client {
-	retry := &connectors.Retry{Next: base, Log: log, IdP: "Graph", Wait: func(res *http.Response) time.Duration {
-		return connectors.RetryAfter(res.Header)
-	}}
+func newClient(cfg Config, at origin, base http.RoundTripper, log *slog.Logger) *http.Client {
+	retry := &connectors.Retry{
+		Next: base, Log: log, IdP: "Graph", Bucket: bucket, Reserve: reserve,
+		Wait: func(res *http.Response) time.Duration { return connectors.RetryAfter(res.Header) },
+		// Graph counts by application and tenant (Graph documentation, "Microsoft Graph service-specific throttling limits").
+		Tenant: cfg.Limits.Tenant(strings.ToLower(strings.Join([]string{at.base, cfg.TenantID, cfg.ClientID}, " ")), "Graph"),
+	}
 	chain := &gate{origin: at, next: odataErrors{retry}}
 	return &http.Client{
 		Transport: khttp.NewCustomTransportWithParentTransport(chain,
@@ -71,7 +71,7 @@ func newClient(at origin, base http.RoundTripper, log *slog.Logger) *http.Client
 
 // newTokens returns where bearer tokens come from. Valid hosts are compared without port: with one, the SDK would
 // leave the token out and say nothing.
-func newTokens(cfg Config, at origin, base http.RoundTripper) (authentication.AccessTokenProvider, error) {
+func newTokens(cfg Config, at origin, base http.RoundTripper, log *slog.Logger) (authentication.AccessTokenProvider, error) {
 	hosts, err := authentication.NewAllowedHostsValidatorErrorCheck([]string{at.Host})
 	if err != nil {
 		return nil, fmt.Errorf("graph_url %s: %w", cfg.GraphURL, err)
@@ -79,14 +79,9 @@ func newTokens(cfg Config, at origin, base http.RoundTripper) (authentication.Ac
 	if cfg.AccessToken != "" {
 		return &fixedToken{token: cfg.AccessToken, hosts: hosts}, nil
 	}
-	credential, err := azidentity.NewClientSecretCredential(cfg.TenantID, cfg.ClientID, cfg.ClientSecret,
-		&azidentity.ClientSecretCredentialOptions{ClientOptions: azcore.ClientOptions{
-			Cloud:     cloudOf(at.Host),
-			Transport: &http.Client{Transport: base},
-			Retry:     policy.RetryOptions{TryTimeout: connectors.AttemptTimeout},
-		}})
+	credential, err := newCredential(cfg, at, base, log)
 	if err != nil {
-		return nil, fmt.Errorf("entra credentials: %w", err)
+		return nil, err
 	}
 	provider, err := azureauth.NewAzureIdentityAccessTokenProviderWithScopesAndValidHosts(
 		credential, []string{at.scope()}, []string{at.Host})
@@ -94,18 +89,6 @@ func newTokens(cfg Config, at origin, base http.RoundTripper) (authentication.Ac
 		return nil, fmt.Errorf("entra credentials: %w", err)
 	}
 	return provider, nil
-}
-
-// cloudOf returns the sign-in authority that belongs to a Graph host.
-func cloudOf(host string) cloud.Configuration {
-	switch host {
-	case "graph.microsoft.us", "dod-graph.microsoft.us":
-		return cloud.AzureGovernment
-	case "microsoftgraph.chinacloudapi.cn":
-		return cloud.AzureChina
-	default:
-		return cloud.AzurePublic
-	}
 }
 
 // fixedToken hands out the configured access token. kiota's own provider refuses plain http on loopback addresses

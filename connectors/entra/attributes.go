@@ -3,6 +3,7 @@ package entra
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
@@ -78,6 +79,39 @@ func extensionFields() []userField {
 	return out
 }
 
+// filterFields are those that scoping filters may compare besides.
+func filterFields() []userField {
+	return []userField{
+		{"id", func(u models.Userable) *string { return u.GetId() }},
+		{"accountEnabled", func(u models.Userable) *string { return boolText(u.GetAccountEnabled()) }},
+		{"isSoftDeleted", func(models.Userable) *string { no := false; return boolText(&no) }}, // of whom Graph lists
+		{"onPremisesSyncEnabled", func(u models.Userable) *string { return boolText(u.GetOnPremisesSyncEnabled()) }},
+		{"onPremisesDistinguishedName", models.Userable.GetOnPremisesDistinguishedName},
+		{"onPremisesSecurityIdentifier", models.Userable.GetOnPremisesSecurityIdentifier},
+		{"externalUserState", models.Userable.GetExternalUserState},
+		{"creationType", models.Userable.GetCreationType},
+		{"ageGroup", models.Userable.GetAgeGroup},
+	}
+}
+
+func boolText(b *bool) *string {
+	if b == nil {
+		return nil
+	}
+	text := strconv.FormatBool(*b)
+	return &text
+}
+
+// fieldOf returns the field of one of the names that userAttribute gives.
+func fieldOf(name string) (userField, bool) {
+	for _, f := range slices.Concat(userFields(), moreFields(), filterFields(), extensionFields()) {
+		if f.name == name {
+			return f, true
+		}
+	}
+	return extension(name), isExtension(name)
+}
+
 // selected picks the fields that are asked for.
 func selected(names []string) ([]userField, error) {
 	if names == nil {
@@ -87,6 +121,10 @@ func selected(names []string) ([]userField, error) {
 	out := []userField{}
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(f userField) bool { return f.name == name })
+		if i < 0 && isExtension(name) {
+			out = append(out, extension(name))
+			continue
+		}
 		if i < 0 {
 			return nil, fmt.Errorf("attribute %q of users is not known", name)
 		}
@@ -103,20 +141,53 @@ func firstPhone(u models.Userable) *string {
 	return nil
 }
 
-func (c *Connector) userSelect() []string {
+// userSelect names what is asked for of users: what the mapping reads, and what the scoping filters compare.
+func (c *Connector) userSelect(r *rules) []string {
 	names := []string{"id", "accountEnabled"}
-	for _, f := range c.fields {
+	for _, f := range slices.Concat(c.fields, r.userFields()) {
 		name, _, _ := strings.Cut(f.name, ".")
-		if !slices.Contains(names, name) {
+		if name != "isSoftDeleted" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// groupSelect names the group's properties that are read (Graph documentation, "group resource type").
-func groupSelect() []string {
-	return []string{"id", "displayName", "description", "mail", "mailNickname", "visibility"}
+// groupSelect names the group's properties that are read (Graph documentation, "group resource type"), and what the scoping
+// filters compare.
+func groupSelect(r *rules) []string {
+	names := []string{"id", "displayName", "description", "mail", "mailNickname", "visibility"}
+	if r != nil {
+		for _, name := range r.groups.attributes() {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// groupValue returns an attribute that groupAttribute knows, as text.
+func groupValue(g models.Groupable, name string) string {
+	switch name {
+	case "id":
+		return text(g.GetId())
+	case "displayName":
+		return text(g.GetDisplayName())
+	case "description":
+		return text(g.GetDescription())
+	case "mail":
+		return text(g.GetMail())
+	case "mailNickname":
+		return text(g.GetMailNickname())
+	case "mailEnabled":
+		return text(boolText(g.GetMailEnabled()))
+	case "securityEnabled":
+		return text(boolText(g.GetSecurityEnabled()))
+	case "visibility":
+		return text(g.GetVisibility())
+	}
+	return ""
 }
 
 // user converts what Graph sent. A user without accountEnabled is an error: taken for disabled, everybody would be

@@ -18,29 +18,32 @@ type cursor struct {
 	Users  string `json:"users"`
 	Groups string `json:"groups"`
 	Select string `json:"select"`
+	Rules  string `json:"rules,omitempty"` // the digest of the provisioning job's rules: under others somebody else is in scope
 }
 
 // selection names what a delta is told about, first of users, then of groups.
-func (c *Connector) selection() (ofUsers, ofGroups string) {
-	return strings.Join(c.userSelect(), ","), strings.Join([]string{"id", "displayName", "description", "mail", "mailNickname", "members"}, ",")
+func (c *Connector) selection(r *rules) (ofUsers, ofGroups string) {
+	return strings.Join(c.userSelect(r), ","), strings.Join([]string{"id", "displayName", "description", "mail", "mailNickname", "members"}, ",")
 }
 
-func (c *Connector) encodeCursor(usersLink, groupsLink string) (string, error) {
-	ofUsers, ofGroups := c.selection()
-	raw, err := json.Marshal(cursor{Users: usersLink, Groups: groupsLink, Select: ofUsers + ";" + ofGroups})
+func (c *Connector) encodeCursor(r *rules, usersLink, groupsLink string) (string, error) {
+	ofUsers, ofGroups := c.selection(r)
+	raw, err := json.Marshal(cursor{Users: usersLink, Groups: groupsLink, Select: ofUsers + ";" + ofGroups, Rules: r.digest})
 	return string(raw), err
 }
 
 // decodeCursor reads a stored cursor. Its links are followed only to the configured Graph.
-func (c *Connector) decodeCursor(raw string) (cursor, error) {
+func (c *Connector) decodeCursor(r *rules, raw string) (cursor, error) {
 	var k cursor
-	ofUsers, ofGroups := c.selection()
+	ofUsers, ofGroups := c.selection(r)
 	why := ""
 	switch {
 	case json.Unmarshal([]byte(raw), &k) != nil:
 		why = "The cursor of the last delta cannot be read"
 	case c.origin.Follow(k.Users) != nil || c.origin.Follow(k.Groups) != nil:
 		why = "The cursor of the last delta is not of the Graph that is configured now"
+	case k.Rules != r.digest:
+		why = "The provisioning job's scope has changed since the last delta"
 	case k.Select != ofUsers+";"+ofGroups:
 		why = "The last delta asked for other attributes than are read now"
 	default:
@@ -53,9 +56,13 @@ func (c *Connector) decodeCursor(raw string) (cursor, error) {
 // Microsoft Graph data": "$deltatoken=latest").
 func (c *Connector) Cursor(ctx context.Context) (string, error) {
 	ctx = c.budgeted(ctx)
-	ofUsers, ofGroups := c.selection()
+	r, err := c.rules(ctx)
+	if err != nil {
+		return "", err
+	}
+	ofUsers, ofGroups := c.selection(r)
 	var usersLink, groupsLink string
-	err := connectors.Walk(ctx, connectors.Unstamped, c.usersSince(c.latest("users", ofUsers), &usersLink), discard[models.Userable])
+	err = connectors.Walk(ctx, connectors.Unstamped, c.usersSince(c.latest("users", ofUsers), &usersLink), discard[models.Userable])
 	if err != nil {
 		return "", err
 	}
@@ -63,7 +70,7 @@ func (c *Connector) Cursor(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.encodeCursor(usersLink, groupsLink)
+	return c.encodeCursor(r, usersLink, groupsLink)
 }
 
 func discard[T any](connectors.Stamp, []T) error { return nil }

@@ -51,7 +51,7 @@ type delta struct {
 func (c *Connector) Delta(ctx context.Context, since connectors.Since, sink connectors.DeltaSink) (string, error) {
 	ctx = c.budgeted(ctx)
 	d := &delta{
-		pull: pull{Reading: connectors.Reading{Sink: sink, Log: c.log}, c: c, scope: newScope()},
+		pull: pull{Reading: connectors.Reading{Sink: sink, Log: c.log}, c: c, scope: newScope(), whole: true},
 		sink: sink, since: since,
 		changed: map[uuid.UUID]change{}, touched: map[string]map[uuid.UUID]bool{}, whole: map[string]bool{},
 		read: map[uuid.UUID]bool{},
@@ -67,7 +67,13 @@ func (c *Connector) Delta(ctx context.Context, since connectors.Since, sink conn
 }
 
 func (d *delta) run(ctx context.Context) (next string, err error) {
-	from, err := d.c.decodeCursor(d.since.Cursor)
+	if d.rules, err = d.c.rulesAt(ctx, d.Stamp); err != nil {
+		return "", err
+	}
+	if d.rules.unread != nil { // whoever came now would be lost for good
+		return "", d.rules.unread
+	}
+	from, err := d.c.decodeCursor(d.rules, d.since.Cursor)
 	if err != nil {
 		return "", err
 	}
@@ -90,16 +96,25 @@ func (d *delta) run(ctx context.Context) (next string, err error) {
 	if err := d.readPeople(ctx); err != nil {
 		return "", err
 	}
-	return d.c.encodeCursor(usersLink, groupsLink)
+	return d.c.encodeCursor(d.rules, usersLink, groupsLink)
 }
 
-// readAssigned reads the assignment list, and decides which groups are to be read whole.
+// readAssigned reads the assignment list, and decides which groups are to be read whole. Where a filter decides which of
+// them become teams, all are, and the filter is asked before they are handed on: nothing else says that one of them changed
+// sides, and the members of one that is kept out are known by no team.
 func (d *delta) readAssigned(ctx context.Context) error {
+	filtered := len(d.rules.groups) > 0 && !d.rules.all
 	d.assigned = func(at connectors.Stamp, users, groups []string) error {
+		if filtered {
+			groups = nil
+		}
 		if len(users)+len(groups) == 0 {
 			return nil
 		}
 		return connectors.Halt(d.sink.Assigned(ctx, at, users, groups))
+	}
+	if d.rules.all {
+		return d.readEverything(ctx)
 	}
 	l := connectors.NewList(connectors.Assignments, "", "assignments of the application")
 	broke, err := d.readAssignments(ctx, l)
@@ -110,9 +125,24 @@ func (d *delta) readAssigned(ctx context.Context) error {
 		return err
 	}
 	for _, g := range d.groups {
-		d.whole[g.id] = slices.Contains(d.since.Groups, g.id) || !d.sink.KnownGroup(g.id)
+		d.whole[g.id] = filtered || slices.Contains(d.since.Groups, g.id) || !d.sink.KnownGroup(g.id)
 	}
 	return broke
+}
+
+// readEverything reads, in place of the assignments, the tenant's groups.
+func (d *delta) readEverything(ctx context.Context) error {
+	teams, err := d.readAllGroups(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.End(ctx, teams.List, teams.broke); err != nil {
+		return err
+	}
+	for _, g := range d.groups {
+		d.whole[g.id] = slices.Contains(d.since.Groups, g.id) || !d.sink.KnownGroup(g.id)
+	}
+	return teams.broke
 }
 
 // readChanges follows both delta links to their ends.
@@ -172,16 +202,19 @@ func (d *delta) sortPerson(id uuid.UUID, known bool) {
 	_, assigned := d.scope.people[id]
 	switch {
 	case c.gone:
-	case known && changed, !known && assigned:
+	case known && changed, !known && assigned, changed && d.rules.all:
 		d.want(id)
 	}
-	if changed && !c.gone && !known {
+	if changed && !c.gone && !known && !d.rules.all {
 		d.asked = append(d.asked, id)
 	}
 }
 
 // limitAsks reads every assigned group whole where that takes fewer calls than the questions.
 func (d *delta) limitAsks() {
+	if len(d.asked) == 0 {
+		return
+	}
 	known := 0
 	for _, g := range d.groups {
 		if !d.whole[g.id] {

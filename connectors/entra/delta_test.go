@@ -303,7 +303,8 @@ func TestAChangeOfTheWholeTenant(t *testing.T) {
 	}
 }
 
-// TestDeltaCosts: where nothing changed, it costs the assignment list and one request for users and for groups.
+// TestDeltaCosts: where nothing changed, it costs the assignment list, one request for users and for groups, and three for the
+// rules of the provisioning job.
 func TestDeltaCosts(t *testing.T) {
 	t.Parallel()
 	sim := idpsim.New(idpsim.Config{Seed: 1, Members: 400, Groups: 30})
@@ -319,7 +320,7 @@ func TestDeltaCosts(t *testing.T) {
 		r.GroupsKnown[g.ObjectID] = true
 	}
 	budget := connectors.NewBudget(100)
-	if _, err := c.Delta(connectors.WithBudget(t.Context(), budget), connectors.Since{Cursor: cursor}, r); err != nil || budget.Spent() != 3 {
+	if _, err := c.Delta(connectors.WithBudget(t.Context(), budget), connectors.Since{Cursor: cursor}, r); err != nil || budget.Spent() != 6 {
 		t.Errorf("%v after %d calls", err, budget.Spent())
 	}
 }

@@ -18,6 +18,9 @@ const manyPeople = 10_000
 // readGroups reads the assigned groups that changed or are to be read whole.
 func (d *delta) readGroups(ctx context.Context) error {
 	d.listed = func(people []uuid.UUID) error {
+		if d.rules.all { // no group puts anybody in scope
+			return nil
+		}
 		known, err := d.known(ctx, people)
 		if err != nil {
 			return err
@@ -45,12 +48,17 @@ func (d *delta) readGroups(ctx context.Context) error {
 // know and one whose members are hidden are lists that aren't whole; no later attempt would mend that, so the delta goes on.
 func (d *delta) readChanged(ctx context.Context, g assignedGroup, moved map[uuid.UUID]bool) error {
 	l := connectors.NewList(connectors.Members, g.id, g.name)
-	found, err := d.handGroup(ctx, l)
+	found, v, err := d.handGroup(ctx, l)
 	if err == nil && !d.whole[g.id] {
 		return d.handMoved(ctx, l, moved)
 	}
+	if len(d.rules.groups) > 0 && !d.rules.all && v != keptOut {
+		if err := d.handScope(ctx, g.id); err != nil {
+			return err
+		}
+	}
 	if err == nil {
-		err = d.readMembers(ctx, found, l)
+		err = d.readMembers(ctx, hidden(found), v, l)
 	}
 	if err != nil && d.Stops(ctx, err) {
 		return err
@@ -64,6 +72,15 @@ func (d *delta) readChanged(ctx context.Context, g assignedGroup, moved map[uuid
 		return ended
 	}
 	return err
+}
+
+// handScope says that a group is in scope, as the filter does not keep it out, or can't be asked.
+func (d *delta) handScope(ctx context.Context, id string) error {
+	at, err := d.Stamp(ctx)
+	if err != nil {
+		return err
+	}
+	return connectors.Halt(d.sink.Assigned(ctx, at, nil, []string{id}))
 }
 
 // handMoved hands on who came to a group and who left it. Who is gone from the directory is in no group.
@@ -139,9 +156,9 @@ func (d *delta) readPeople(ctx context.Context) error {
 		ids = append(ids, id)
 	}
 	l := connectors.NewList(connectors.Users, "", "users")
-	reads := []connectors.Fetch[models.Userable]{d.c.listUsers("", pageSize)}
+	reads := []connectors.Fetch[models.Userable]{d.c.listUsers(d.rules, "", pageSize)}
 	if len(ids) <= manyPeople {
-		reads = d.c.byID(ids)
+		reads = d.c.byID(d.rules, ids)
 	}
 	for _, read := range reads {
 		err := connectors.Walk(ctx, d.Stamps(l), read, func(at connectors.Stamp, items []models.Userable) error {
@@ -181,8 +198,8 @@ func (d *delta) keepRead(ctx context.Context, at connectors.Stamp, items []model
 		if err != nil {
 			return err
 		}
-		u.Scope, _ = d.scope.reason(u.ObjectID)
-		kept = append(kept, u)
+		u.Scope, _ = d.reason(u.ObjectID)
+		kept = append(kept, d.rules.place(item, u))
 		delete(d.read, id)
 	}
 	if len(kept) == 0 {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/google/uuid"
 	abs "github.com/microsoft/kiota-abstractions-go"
@@ -25,18 +26,30 @@ const DefaultGraphURL = "https://graph.microsoft.com"
 // DefaultMaxCalls is the limit of calls of an operation whose context carries no budget, when Config names none.
 const DefaultMaxCalls = 50_000
 
-// Config says which enterprise application to read, and how. Either the client secret or the access token is set.
+// Config says which enterprise application to read, and how. One of ClientSecret, Certificate, FederatedTokenFile,
+// ManagedIdentity and AccessToken is set.
 type Config struct {
 	TenantID     string // directory (tenant) id or one of its domains
-	ClientID     string // application (client) id of the app registration that reads
+	ClientID     string // application (client) id of the app registration that reads; not for a managed identity
 	ClientSecret string
-	// AccessToken stands in for the three above where GraphURL is plain http on a loopback address, and only there.
+	Certificate  string // in PEM, with its unencrypted RSA key
+	// SendCertificateChain is for a certificate that is trusted by its subject and issuer.
+	SendCertificateChain bool
+	FederatedTokenFile   string // where the platform keeps the token that it gives this workload
+	ManagedIdentity      string // SystemAssigned, or the client id of a user-assigned one
+	// AccessToken stands in for all of the above where GraphURL is plain http on a loopback address, and only there.
 	AccessToken        string
 	ServicePrincipalID string // object id of the enterprise application whose assignments decide
 	GraphURL           string // empty: DefaultGraphURL
 	// Attributes are those of users that are asked for, by Graph's names; nil: those of userFields.
 	Attributes []string
 	MaxCalls   int // limit of calls of an operation without a connectors.Budget; 0: DefaultMaxCalls
+	// Limits is what the connections of one tenant share; nil: this one is alone.
+	Limits *connectors.Limits
+	// Scope is ScopeJob, which "" stands for, or ScopeAssigned. SyncAll: every user and group of the tenant is in scope; with
+	// ScopeJob that counts only where the job doesn't say.
+	Scope   string
+	SyncAll bool
 }
 
 // Connector reads one enterprise application's people and groups. It is safe for concurrent use.
@@ -47,17 +60,22 @@ type Connector struct {
 	adapter abs.RequestAdapter
 	fields  []userField
 	log     *slog.Logger
+
+	mu   sync.Mutex
+	last *rules // as read last, for when they can't be
 }
 
 var (
 	_ connectors.Reader       = (*Connector)(nil)
 	_ connectors.OneReader    = (*Connector)(nil)
+	_ connectors.ManyReader   = (*Connector)(nil)
 	_ connectors.GroupsReader = (*Connector)(nil)
 	_ connectors.DeltaReader  = (*Connector)(nil)
 	_ connectors.Tester       = (*Connector)(nil)
 
 	_ connectors.JobReader       = (*Connector)(nil)
 	_ connectors.JobSchemaReader = (*Connector)(nil)
+	_ connectors.ScopeReader     = (*Connector)(nil)
 	_ connectors.JobController   = (*Connector)(nil)
 	_ connectors.CauseReader     = (*Connector)(nil)
 )
@@ -101,26 +119,12 @@ func (cfg Config) check(at origin) error {
 	if cfg.MaxCalls < 0 {
 		return fmt.Errorf("limit of calls %d: want 0 or more", cfg.MaxCalls)
 	}
-	if at.Plain() {
-		if cfg.AccessToken == "" {
-			return fmt.Errorf("graph_url %s is plain http, where Entra's credentials cannot be used: set access_token", cfg.GraphURL)
-		}
-		if cfg.ClientSecret != "" {
-			return fmt.Errorf("client_secret and access_token are both set: with graph_url %s only access_token is used", cfg.GraphURL)
-		}
-		return nil
+	switch cfg.Scope {
+	case "", ScopeJob, ScopeAssigned:
+	default:
+		return fmt.Errorf("scope %q: want %s or %s", cfg.Scope, ScopeJob, ScopeAssigned)
 	}
-	if cfg.AccessToken != "" {
-		return fmt.Errorf("access_token is allowed only where graph_url is plain http on a loopback address, not with %s", cfg.GraphURL)
-	}
-	for _, f := range []struct{ name, value string }{
-		{"tenant_id", cfg.TenantID}, {"client_id", cfg.ClientID}, {"client_secret", cfg.ClientSecret},
-	} {
-		if f.value == "" {
-			return fmt.Errorf("%s is missing", f.name)
-		}
-	}
-	return nil
+	return cfg.checkWays(at)
 }
 
 // budgeted returns a context that carries a budget.

@@ -72,9 +72,12 @@ func newFake(t *testing.T, routes map[string]http.HandlerFunc) (*entra.Connector
 	return openOn(t, f), f
 }
 
+// openOn opens a connector that asks for no more than a pull by assignments needs.
 func openOn(t *testing.T, rt http.RoundTripper) *entra.Connector {
 	t.Helper()
-	c, err := entra.Open(entra.Config{GraphURL: fakeURL, AccessToken: fakeToken, ServicePrincipalID: appID}, &http.Client{Transport: rt}, nil)
+	c, err := entra.Open(entra.Config{
+		GraphURL: fakeURL, AccessToken: fakeToken, ServicePrincipalID: appID, Scope: entra.ScopeAssigned,
+	}, &http.Client{Transport: rt}, nil)
 	must(t, err)
 	return c
 }

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	abs "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/models/odataerrors"
 
@@ -17,7 +15,7 @@ import (
 )
 
 const (
-	checkCredentials = "Check the connection's credentials: tenant_id, client_id and client_secret with its expiry date (or access_token)."
+	checkCredentials = "Check the connection's credentials: tenant_id, client_id, and client_secret or certificate with its expiry date."
 	checkNetwork     = "Check graph_url, DNS, proxy and firewall."
 	fullRun          = "A full run reads everything and begins a new cursor."
 )
@@ -56,7 +54,7 @@ func (a ask) broken(what string) error {
 	}
 }
 
-// explain maps an error of the SDK, of azidentity or of our transport. It never calls Error on what the SDK made: that
+// explain maps an error of the SDK or of our transport; one of azidentity was mapped where the token was asked for. It never calls Error on what the SDK made: that
 // can panic, or print a whole answer of the sign-in service.
 func explain(a ask, err error) error {
 	var ours *connectors.Error
@@ -74,10 +72,6 @@ func explain(a ask, err error) error {
 	var api *abs.ApiError
 	if errors.As(err, &api) {
 		return explainStatus(a, api.ResponseStatusCode, api.ResponseHeaders, "", "")
-	}
-	var auth *azidentity.AuthenticationFailedError
-	if errors.As(err, &auth) {
-		return explainSignIn(auth)
 	}
 	var sent *url.Error
 	if errors.As(err, &sent) {
@@ -148,49 +142,6 @@ func headerOf(headers *abs.ResponseHeaders) http.Header {
 		}
 	}
 	return h
-}
-
-// aadsts matches the codes of the sign-in service, the one part of its answer that is passed on.
-var aadsts = regexp.MustCompile(`AADSTS\d+`)
-
-// explainSignIn maps a refusal of the sign-in service (Entra documentation, "Microsoft Entra authentication and
-// authorization error codes"). Its text quotes the request, so only the code is kept.
-func explainSignIn(err *azidentity.AuthenticationFailedError) error {
-	code := aadsts.FindString(err.Error())
-	status := 0
-	if err.RawResponse != nil {
-		status = err.RawResponse.StatusCode
-	}
-	switch {
-	case status == 0 && code == "":
-		return &connectors.Error{Fault: connectors.Unreachable, Message: "Entra's sign-in service cannot be reached", Fix: checkNetwork}
-	case status == http.StatusTooManyRequests:
-		return &connectors.Error{Fault: connectors.Throttled, Status: status, Message: "Entra's sign-in service throttles requests",
-			RetryAfter: connectors.RetryAfter(err.RawResponse.Header)}
-	case status >= 500:
-		return &connectors.Error{Fault: connectors.Unreachable, Status: status,
-			Message: fmt.Sprintf("Entra's sign-in service is not available (%d)", status)}
-	}
-	if code == "" {
-		code = fmt.Sprint(status)
-	}
-	return &connectors.Error{Fault: connectors.BadCredentials, Status: status,
-		Message: fmt.Sprintf("Entra refused the credentials (%s)", code), Fix: signInFix(code)}
-}
-
-func signInFix(code string) string {
-	switch code {
-	case "AADSTS7000215":
-		return "client_secret is wrong: use the secret's value, not its id."
-	case "AADSTS7000222":
-		return "client_secret has expired: make a new one."
-	case "AADSTS700016":
-		return "client_id is not an application of this tenant."
-	case "AADSTS90002", "AADSTS900023":
-		return "tenant_id is not a tenant."
-	default:
-		return checkCredentials
-	}
 }
 
 func text(s *string) string {

@@ -84,9 +84,9 @@ func (c *Connector) assignedTo(top int32) connectors.Fetch[models.AppRoleAssignm
 }
 
 // listUsers lists the tenant's users, or those that the filter names (Graph documentation, "List users").
-func (c *Connector) listUsers(filter string, top int32) connectors.Fetch[models.Userable] {
+func (c *Connector) listUsers(r *rules, filter string, top int32) connectors.Fetch[models.Userable] {
 	a := ask{what: "users", grant: "User.Read.All"}
-	q := users.UsersRequestBuilderGetQueryParameters{Select: c.userSelect(), Top: &top}
+	q := users.UsersRequestBuilderGetQueryParameters{Select: c.userSelect(r), Top: &top}
 	if filter != "" {
 		q.Filter = &filter
 	}
@@ -101,9 +101,9 @@ func (c *Connector) listUsers(filter string, top int32) connectors.Fetch[models.
 }
 
 // listGroups lists groups (Graph documentation, "List groups").
-func (c *Connector) listGroups(filter string, top int32) connectors.Fetch[models.Groupable] {
+func (c *Connector) listGroups(r *rules, filter string, top int32) connectors.Fetch[models.Groupable] {
 	a := ask{what: "groups", grant: "GroupMember.Read.All"}
-	q := groups.GroupsRequestBuilderGetQueryParameters{Select: groupSelect(), Top: &top}
+	q := groups.GroupsRequestBuilderGetQueryParameters{Select: groupSelect(r), Top: &top}
 	if filter != "" {
 		q.Filter = &filter
 	}
@@ -147,18 +147,25 @@ func (c *Connector) ofThisApplication() *string {
 
 // userAssignments lists a user's assignments to this application, also those of groups that they are a direct member of.
 func (c *Connector) userAssignments(userID string) connectors.Fetch[models.AppRoleAssignmentable] {
-	a := ask{what: "the assignments of user " + userID, grant: "Directory.Read.All"}
-	count := true
-	q := users.ItemAppRoleAssignmentsRequestBuilderGetQueryParameters{Filter: c.ofThisApplication(), Count: &count}
-	cfg := users.ItemAppRoleAssignmentsRequestBuilderGetRequestConfiguration{QueryParameters: &q, Headers: eventual()}
+	a, cfg := askAssignments(userID), c.assignmentsQuery()
 	first := c.userBuilder().ByUserId(userID).AppRoleAssignments()
 	return func(ctx context.Context, link string) (connectors.Page[models.AppRoleAssignmentable], error) {
 		b := first
 		if link != "" {
 			b = first.WithUrl(link)
 		}
-		return readPage(ctx, c.origin, a, func() (models.AppRoleAssignmentCollectionResponseable, error) { return b.Get(ctx, &cfg) })
+		return readPage(ctx, c.origin, a, func() (models.AppRoleAssignmentCollectionResponseable, error) { return b.Get(ctx, cfg) })
 	}
+}
+
+func askAssignments(userID string) ask {
+	return ask{what: "the assignments of user " + userID, grant: "Directory.Read.All"}
+}
+
+func (c *Connector) assignmentsQuery() *users.ItemAppRoleAssignmentsRequestBuilderGetRequestConfiguration {
+	count := true
+	q := users.ItemAppRoleAssignmentsRequestBuilderGetQueryParameters{Filter: c.ofThisApplication(), Count: &count}
+	return &users.ItemAppRoleAssignmentsRequestBuilderGetRequestConfiguration{QueryParameters: &q, Headers: eventual()}
 }
 
 // groupAssignments lists a group's assignments to this application.
@@ -178,21 +185,42 @@ func (c *Connector) groupAssignments(groupID string) connectors.Fetch[models.App
 }
 
 // getUser reads one user (Graph documentation, "Get a user").
-func (c *Connector) getUser(ctx context.Context, id string) (models.Userable, error) {
-	q := users.UserItemRequestBuilderGetQueryParameters{Select: c.userSelect()}
-	cfg := users.UserItemRequestBuilderGetRequestConfiguration{QueryParameters: &q}
-	return readOne(ctx, ask{what: "user " + id, grant: "User.Read.All"}, func() (models.Userable, error) {
-		return c.userBuilder().ByUserId(id).Get(ctx, &cfg)
+func (c *Connector) getUser(ctx context.Context, r *rules, id string) (models.Userable, error) {
+	return readOne(ctx, askUser(id), func() (models.Userable, error) {
+		return c.userBuilder().ByUserId(id).Get(ctx, c.userQuery(r))
 	})
 }
 
+func askUser(id string) ask { return ask{what: "user " + id, grant: "User.Read.All"} }
+
+func (c *Connector) userQuery(r *rules) *users.UserItemRequestBuilderGetRequestConfiguration {
+	q := users.UserItemRequestBuilderGetQueryParameters{Select: c.userSelect(r)}
+	return &users.UserItemRequestBuilderGetRequestConfiguration{QueryParameters: &q}
+}
+
 // getGroup reads one group (Graph documentation, "Get group").
-func (c *Connector) getGroup(ctx context.Context, id string) (models.Groupable, error) {
-	q := groups.GroupItemRequestBuilderGetQueryParameters{Select: groupSelect()}
+func (c *Connector) getGroup(ctx context.Context, r *rules, id string) (models.Groupable, error) {
+	q := groups.GroupItemRequestBuilderGetQueryParameters{Select: groupSelect(r)}
 	cfg := groups.GroupItemRequestBuilderGetRequestConfiguration{QueryParameters: &q}
 	return readOne(ctx, ask{what: "group " + id, grant: "GroupMember.Read.All"}, func() (models.Groupable, error) {
 		return c.groupBuilder().ByGroupId(id).Get(ctx, &cfg)
 	})
+}
+
+// groupsHolding lists the groups that hold a user directly (Graph documentation, "List a user's direct memberships").
+func (c *Connector) groupsHolding(userID string) connectors.Fetch[models.Groupable] {
+	a := ask{what: "the groups of user " + userID, grant: "GroupMember.Read.All"}
+	top := pageSize
+	q := users.ItemMemberOfGraphGroupRequestBuilderGetQueryParameters{Select: []string{"id"}, Top: &top}
+	cfg := users.ItemMemberOfGraphGroupRequestBuilderGetRequestConfiguration{QueryParameters: &q}
+	first := c.userBuilder().ByUserId(userID).MemberOf().GraphGroup()
+	return func(ctx context.Context, link string) (connectors.Page[models.Groupable], error) {
+		b := first
+		if link != "" {
+			b = first.WithUrl(link)
+		}
+		return readPage(ctx, c.origin, a, func() (models.GroupCollectionResponseable, error) { return b.Get(ctx, &cfg) })
+	}
 }
 
 // equals is an OData comparison with a text, in which quotes are doubled (OData URL conventions, "Primitive literals").

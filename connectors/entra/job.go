@@ -76,6 +76,7 @@ func (c *Connector) Job(ctx context.Context) (*connectors.Job, error) {
 		}
 		return nil
 	})
+	connectors.BudgetFrom(ctx).Keep(rulesKey{c, true}, jobsRead{best, err})
 	return best, err
 }
 

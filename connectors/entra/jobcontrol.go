@@ -50,6 +50,10 @@ func (c *Connector) RestartJob(ctx context.Context, jobID string) error {
 // seconds are allowed). It needs Synchronization.ReadWrite.All.
 func (c *Connector) Provision(ctx context.Context, jobID, objectID string) (connectors.Provisioned, error) {
 	none := connectors.Provisioned{}
+	if c.origin.Host == vianetHost {
+		return none, &connectors.Error{Fault: connectors.NotFound, Message: "The cloud operated by 21Vianet has no provisioning on demand",
+			Fix: "A resync of that person does what the job would."}
+	}
 	if _, err := parseID(objectID); err != nil {
 		return none, err
 	}

@@ -19,9 +19,13 @@ func (c *Connector) Person(ctx context.Context, id string) (connectors.Person, e
 		return connectors.Person{}, err
 	}
 	ctx = c.budgeted(ctx)
-	found, err := c.getUser(ctx, id)
+	r, err := c.rules(ctx)
+	if err != nil {
+		return connectors.Person{}, err
+	}
+	found, err := c.getUser(ctx, r, id)
 	if connectors.FaultOf(err) == connectors.NotFound {
-		return connectors.Person{}, nil
+		return c.unknown(ctx, id)
 	}
 	if err != nil {
 		return connectors.Person{}, err
@@ -30,15 +34,23 @@ func (c *Connector) Person(ctx context.Context, id string) (connectors.Person, e
 	if err != nil {
 		return connectors.Person{}, err
 	}
+	if r.all {
+		return r.person(found, u, everybody), nil
+	}
 	why, err := c.assigned(ctx, c.userAssignments(id))
 	if connectors.FaultOf(err) == connectors.NotFound { // deleted between the two requests
-		return connectors.Person{}, nil
+		return c.unknown(ctx, id)
 	}
 	if err != nil {
 		return connectors.Person{}, err
 	}
-	u.Scope = why
-	return connectors.Person{User: &u, InScope: why != ""}, nil
+	return r.person(found, u, why), nil
+}
+
+// unknown is somebody whom Graph does not know (any more).
+func (c *Connector) unknown(ctx context.Context, id string) (connectors.Person, error) {
+	why, err := c.deletion(ctx, id)
+	return connectors.Person{Why: why}, err
 }
 
 // Team reads one group, and whether it is assigned to this application. It needs Directory.Read.All.
@@ -47,7 +59,11 @@ func (c *Connector) Team(ctx context.Context, id string) (connectors.Team, error
 		return connectors.Team{}, err
 	}
 	ctx = c.budgeted(ctx)
-	found, err := c.getGroup(ctx, id)
+	r, err := c.rules(ctx)
+	if err != nil {
+		return connectors.Team{}, err
+	}
+	found, err := c.getGroup(ctx, r, id)
 	if connectors.FaultOf(err) == connectors.NotFound {
 		return connectors.Team{}, nil
 	}
@@ -58,6 +74,10 @@ func (c *Connector) Team(ctx context.Context, id string) (connectors.Team, error
 	if err != nil {
 		return connectors.Team{}, err
 	}
+	sends := r.group(found) != keptOut
+	if r.all || !sends {
+		return connectors.Team{Group: &g, InScope: sends}, nil
+	}
 	why, err := c.assigned(ctx, c.groupAssignments(id))
 	if connectors.FaultOf(err) == connectors.NotFound {
 		return connectors.Team{}, nil
@@ -65,7 +85,7 @@ func (c *Connector) Team(ctx context.Context, id string) (connectors.Team, error
 	if err != nil {
 		return connectors.Team{}, err
 	}
-	return connectors.Team{Group: &g, InScope: why != ""}, nil
+	return connectors.Team{Group: &g, InScope: why != "" || r.unread != nil}, nil
 }
 
 // grant is one assignment to the application that a person has: their own, or that of a group.
@@ -93,12 +113,21 @@ func (c *Connector) grants(ctx context.Context, stamp func(context.Context) (con
 }
 
 // GroupsOf reads which groups that are assigned to this application hold a user directly; of others Graph's list of a
-// user's assignments says nothing. It needs Directory.Read.All.
+// user's assignments says nothing. Where the job sends all groups, it reads which hold them at all. It needs
+// Directory.Read.All.
 func (c *Connector) GroupsOf(ctx context.Context, id string) ([]string, error) {
 	if _, err := parseID(id); err != nil {
 		return nil, err
 	}
-	granted, err := c.grants(c.budgeted(ctx), connectors.Unstamped, id)
+	ctx = c.budgeted(ctx)
+	r, err := c.rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.all {
+		return c.allGroupsOf(ctx, id)
+	}
+	granted, err := c.grants(ctx, connectors.Unstamped, id)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +138,21 @@ func (c *Connector) GroupsOf(ctx context.Context, id string) ([]string, error) {
 		}
 	}
 	return distinct(ids), nil
+}
+
+func (c *Connector) allGroupsOf(ctx context.Context, id string) ([]string, error) {
+	var ids []string
+	err := connectors.Walk(ctx, connectors.Unstamped, c.groupsHolding(id), func(_ connectors.Stamp, items []models.Groupable) error {
+		for _, item := range items {
+			group, err := objectID(item)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, group)
+		}
+		return nil
+	})
+	return distinct(ids), err
 }
 
 // assigned reads an object's assignments and says why it is in scope, or "". One made directly is named before one
@@ -146,7 +190,7 @@ func (c *Connector) GroupMembers(ctx context.Context, groupID string) ([]string,
 	if err != nil || len(all) > 0 {
 		return distinct(all), err
 	}
-	g, err := c.getGroup(ctx, groupID)
+	g, err := c.getGroup(ctx, nil, groupID)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +208,7 @@ func (c *Connector) FindUsers(ctx context.Context, userName, email string) ([]co
 		if by.value == "" {
 			continue
 		}
-		read := c.listUsers(equals(by.property, by.value), foundTop)
+		read := c.listUsers(nil, equals(by.property, by.value), foundTop)
 		err := connectors.Walk(ctx, connectors.Unstamped, read, func(_ connectors.Stamp, items []models.Userable) error {
 			for _, item := range items {
 				u, err := c.user(item)
@@ -190,7 +234,7 @@ func (c *Connector) FindGroups(ctx context.Context, displayName string) ([]conne
 		return nil, nil
 	}
 	var found []connectors.Group
-	read := c.listGroups(equals("displayName", displayName), foundTop)
+	read := c.listGroups(nil, equals("displayName", displayName), foundTop)
 	err := connectors.Walk(c.budgeted(ctx), connectors.Unstamped, read, func(_ connectors.Stamp, items []models.Groupable) error {
 		for _, item := range items {
 			g, err := group(item)

@@ -17,6 +17,9 @@ func TestOpen(t *testing.T) {
 	secret := entra.Config{TenantID: "contoso.example", ClientID: id(1), ClientSecret: "s3cret", ServicePrincipalID: appID}
 	local := entra.Config{GraphURL: "http://127.0.0.1:4100", AccessToken: "t0ken", ServicePrincipalID: appID}
 	with := func(cfg entra.Config, edit func(*entra.Config)) entra.Config { edit(&cfg); return cfg }
+	other := func(edit func(*entra.Config)) func(*entra.Config) {
+		return func(c *entra.Config) { c.ClientSecret = ""; edit(c) }
+	}
 	at := func(u string) func(*entra.Config) { return func(c *entra.Config) { c.GraphURL = u } }
 	for name, tc := range map[string]struct {
 		cfg  entra.Config
@@ -35,6 +38,12 @@ func TestOpen(t *testing.T) {
 		"secret over plain http":             {with(secret, at("http://127.0.0.1:4100")), "set access_token"},
 		"both":                               {with(local, func(c *entra.Config) { c.ClientSecret = "s3cret" }), "both set"},
 		"neither":                            {with(secret, func(c *entra.Config) { c.ClientSecret = "" }), "client_secret is missing"},
+		"federated token":                    {with(secret, other(func(c *entra.Config) { c.FederatedTokenFile = "/run/token" })), ""},
+		"managed identity":                   {with(secret, other(func(c *entra.Config) { c.ManagedIdentity, c.ClientID = "system", "" })), ""},
+		"federated token, no client":         {with(secret, other(func(c *entra.Config) { c.FederatedTokenFile, c.ClientID = "/run/token", "" })), "client_id is missing"},
+		"secret and federated token":         {with(secret, func(c *entra.Config) { c.FederatedTokenFile = "/run/token" }), "client_secret and federated_token_file are two ways"},
+		"secret and managed identity":        {with(secret, func(c *entra.Config) { c.ManagedIdentity = "system" }), "client_secret and managed_identity are two ways"},
+		"managed identity on loopback":       {with(local, func(c *entra.Config) { c.ManagedIdentity = "system" }), "managed_identity and access_token are both set"},
 		"no tenant":                          {with(secret, func(c *entra.Config) { c.TenantID = "" }), "tenant_id is missing"},
 		"no client":                          {with(secret, func(c *entra.Config) { c.ClientID = "" }), "client_id is missing"},
 		"no application":                     {with(secret, func(c *entra.Config) { c.ServicePrincipalID = "rosterd" }), "service_principal_id"},
@@ -139,6 +148,7 @@ func TestClientSecret(t *testing.T) {
 		"":                                 "login.microsoftonline.com",
 		"https://graph.microsoft.us":       "login.microsoftonline.us",
 		"https://graph.microsoft.com:443/": "login.microsoftonline.com",
+		"https://dod-graph.microsoft.us":   "login.microsoftonline.us",
 		"https://microsoftgraph.chinacloudapi.cn/v1.0": "login.chinacloudapi.cn",
 	} {
 		s := &signIn{

@@ -18,7 +18,7 @@ func (c *Connector) probeAssignments(ctx context.Context) error {
 
 // probeUsers also asks for one user's assignments, as second looks do.
 func (c *Connector) probeUsers(ctx context.Context) error {
-	p, err := c.listUsers("", 1)(ctx, "")
+	p, err := c.listUsers(nil, "", 1)(ctx, "")
 	if err != nil || len(p.Items) == 0 {
 		return err
 	}
@@ -31,7 +31,7 @@ func (c *Connector) probeUsers(ctx context.Context) error {
 }
 
 func (c *Connector) probeGroups(ctx context.Context) error {
-	p, err := c.listGroups("", 1)(ctx, "")
+	p, err := c.listGroups(nil, "", 1)(ctx, "")
 	if err != nil || len(p.Items) == 0 {
 		return err
 	}

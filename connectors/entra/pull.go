@@ -27,24 +27,31 @@ const (
 type pull struct {
 	connectors.Reading
 	c     *Connector
+	rules *rules
 	scope *scope
 	// groups are the assigned ones in the order in which they came.
 	groups []assignedGroup
 	// assigned and listed, when not nil, take each page of the assignments, and of a group's members.
 	assigned func(at connectors.Stamp, users, groups []string) error
 	listed   func(people []uuid.UUID) error
+	// whole: the lists that put people in scope were read whole, so far.
+	whole bool
 }
 
-type assignedGroup struct{ id, name string }
+type assignedGroup struct {
+	id, name string
+	hidden   bool // where its attributes were read already
+}
 
 // errGone is why the members of an assigned group that Graph answers 404 for are not taken as none.
 var errGone = errors.New("the group is assigned, but Graph does not know it")
 
 // Pull reads, in this order: who and which groups are assigned; each assigned group and its direct members; the
-// attributes of everyone in scope. Groups come before users because most drift shows in them, and calls are limited.
+// attributes of everyone in scope. Groups come before users because most drift shows in them, and calls are limited. Where
+// the provisioning job sends all users and groups, those are read and no assignment.
 func (c *Connector) Pull(ctx context.Context, sink connectors.Sink) error {
 	ctx = c.budgeted(ctx)
-	p := &pull{Reading: connectors.Reading{Sink: sink, Log: c.log}, c: c, scope: newScope()}
+	p := &pull{Reading: connectors.Reading{Sink: sink, Log: c.log}, c: c, scope: newScope(), whole: true}
 	if err := p.run(ctx); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("pull from Entra: %w", ctx.Err())
@@ -55,10 +62,21 @@ func (c *Connector) Pull(ctx context.Context, sink connectors.Sink) error {
 }
 
 func (p *pull) run(ctx context.Context) error {
+	var err error
+	if p.rules, err = p.c.rulesAt(ctx, p.Stamp); err != nil {
+		return err
+	}
+	if p.rules.all {
+		return p.runAll(ctx)
+	}
 	l := connectors.NewList(connectors.Assignments, "", "assignments of the application")
 	broke, err := p.readAssignments(ctx, l)
 	if err != nil {
 		return err
+	}
+	if broke == nil {
+		p.Expect(connectors.Teams, len(p.groups))
+		broke = p.rules.unread
 	}
 	for _, g := range p.groups {
 		unread, err := p.readGroup(ctx, g)
@@ -72,6 +90,7 @@ func (p *pull) run(ctx context.Context) error {
 	if err := p.End(ctx, l, broke); err != nil {
 		return err
 	}
+	p.whole = broke == nil && p.whole
 	return p.readUsers(ctx)
 }
 
@@ -95,7 +114,7 @@ func (p *pull) readAssignments(ctx context.Context, l *connectors.List) (broke, 
 			case "Group":
 				groups = append(groups, id.String())
 				if !seen[*id] {
-					p.groups = append(p.groups, assignedGroup{id.String(), text(item.GetPrincipalDisplayName())})
+					p.groups = append(p.groups, assignedGroup{id: id.String(), name: text(item.GetPrincipalDisplayName())})
 				}
 			default:
 				continue
@@ -127,42 +146,51 @@ func (p *pull) readGroup(ctx context.Context, g assignedGroup) (unread, err erro
 	if p.GaveUp != nil {
 		return p.GaveUp, p.End(ctx, l, p.GaveUp)
 	}
-	found, err := p.handGroup(ctx, l)
+	found, v, err := p.handGroup(ctx, l)
 	switch {
 	case err != nil && p.Stops(ctx, err):
 		return nil, err
 	case connectors.FaultOf(err) == connectors.NotFound:
+		p.whole = false
 		p.Log.WarnContext(ctx, "an assigned group is not known to Graph", slog.String("group", g.id), slog.String("name", g.name))
 		return nil, p.End(ctx, l, errGone)
 	case err != nil:
 		p.Lost(err)
 		return err, p.End(ctx, l, err)
 	}
-	return nil, p.Finish(ctx, l, p.readMembers(ctx, found, l))
+	err = p.readMembers(ctx, hidden(found), v, l)
+	p.whole = p.whole && err == nil
+	return nil, p.Finish(ctx, l, err)
 }
 
-// handGroup reads the attributes of a list's group, names the list by them, and hands them on.
-func (p *pull) handGroup(ctx context.Context, l *connectors.List) (models.Groupable, error) {
+// handGroup reads the attributes of a list's group, names the list by them, and hands them on if the scoping filters let
+// it in. One that they keep out, or that can't be judged, puts its members in scope all the same; the second look at its
+// team tells the two apart.
+func (p *pull) handGroup(ctx context.Context, l *connectors.List) (models.Groupable, verdict, error) {
 	at, err := p.Stamp(ctx)
 	if err != nil {
-		return nil, err
+		return nil, unjudged, err
 	}
-	found, err := p.c.getGroup(ctx, l.ID)
+	found, err := p.c.getGroup(ctx, p.rules, l.ID)
 	if err != nil {
-		return nil, err
+		return nil, unjudged, err
 	}
 	converted, err := group(found)
 	if err != nil {
-		return nil, err
+		return nil, unjudged, err
 	}
 	if name := text(found.GetDisplayName()); name != "" {
 		l.Name = name
 	}
-	return found, connectors.Halt(p.Sink.Groups(ctx, at, []connectors.Group{converted}))
+	v := p.rules.group(found)
+	if v != letIn {
+		return found, v, nil
+	}
+	return found, v, connectors.Halt(p.Sink.Groups(ctx, at, []connectors.Group{converted}))
 }
 
 // readMembers reads a group's direct members. Its error is why the list is not whole.
-func (p *pull) readMembers(ctx context.Context, g models.Groupable, l *connectors.List) error {
+func (p *pull) readMembers(ctx context.Context, hidden bool, v verdict, l *connectors.List) error {
 	why := p.scope.through(l.Name)
 	err := connectors.Walk(ctx, p.Stamps(l), p.c.listMembers(l.ID, pageSize), func(at connectors.Stamp, items []models.Userable) error {
 		ids, people, err := membersOf(items)
@@ -179,12 +207,17 @@ func (p *pull) readMembers(ctx context.Context, g models.Groupable, l *connector
 		if err := p.Sink.Members(ctx, at, l.ID, ids); err != nil {
 			return connectors.Halt(err)
 		}
+		if v == keptOut && p.assigned != nil { // no team, but in scope
+			if err := p.assigned(at, ids, nil); err != nil {
+				return err
+			}
+		}
 		if p.listed == nil {
 			return nil
 		}
 		return p.listed(people)
 	})
-	if err == nil && l.Count == 0 && hidden(g) {
+	if err == nil && l.Count == 0 && hidden {
 		err = hiddenMembers(l.Name)
 	}
 	return err
@@ -213,15 +246,19 @@ func (p *pull) readUsers(ctx context.Context) error {
 	if p.GaveUp != nil {
 		return p.End(ctx, l, p.GaveUp)
 	}
-	everyone := []connectors.Fetch[models.Userable]{p.c.listUsers("", pageSize)}
-	if len(p.scope.people) > fewPeople {
+	if !p.rules.all {
+		p.Expect(connectors.Users, len(p.scope.people))
+	}
+	everyone := []connectors.Fetch[models.Userable]{p.c.listUsers(p.rules, "", pageSize)}
+	// Who has left and keeps their account is told from who was deleted by the tenant's whole list.
+	if len(p.scope.people) > fewPeople || p.rules.all || p.rules.keep {
 		broke, err := p.readUsersBy(ctx, l, everyone)
 		if err != nil {
 			return err
 		}
 		return p.Finish(ctx, l, broke)
 	}
-	broke, err := p.readUsersBy(ctx, l, p.c.byID(slices.Collect(maps.Keys(p.scope.people))))
+	broke, err := p.readUsersBy(ctx, l, p.c.byID(p.rules, slices.Collect(maps.Keys(p.scope.people))))
 	if refused := new(connectors.Error); errors.As(broke, &refused) && refused.Status == http.StatusBadRequest {
 		broke, err = p.readUsersBy(ctx, l, everyone) // a Graph that doesn't take "in" still has the whole list
 	}
@@ -248,7 +285,7 @@ func (p *pull) readUsersBy(ctx context.Context, l *connectors.List, reads []conn
 }
 
 // byID returns the reads of some people's attributes.
-func (c *Connector) byID(people []uuid.UUID) []connectors.Fetch[models.Userable] {
+func (c *Connector) byID(r *rules, people []uuid.UUID) []connectors.Fetch[models.Userable] {
 	var reads []connectors.Fetch[models.Userable]
 	ids := make([]string, 0, len(people))
 	for _, id := range people {
@@ -256,12 +293,12 @@ func (c *Connector) byID(people []uuid.UUID) []connectors.Fetch[models.Userable]
 	}
 	slices.Sort(ids)
 	for chunk := range slices.Chunk(ids, idsPerCall) {
-		reads = append(reads, c.listUsers("id in ("+strings.Join(chunk, ",")+")", int32(idsPerCall)))
+		reads = append(reads, c.listUsers(r, "id in ("+strings.Join(chunk, ",")+")", int32(idsPerCall)))
 	}
 	return reads
 }
 
-// keepUsers hands on those of a page that are in scope.
+// keepUsers hands on those of a page that are in scope, or that the job's rules say something of.
 func (p *pull) keepUsers(ctx context.Context, at connectors.Stamp, items []models.Userable, l *connectors.List) error {
 	var kept []connectors.User
 	for _, item := range items {
@@ -269,21 +306,25 @@ func (p *pull) keepUsers(ctx context.Context, at connectors.Stamp, items []model
 		if err != nil {
 			return err
 		}
-		why, inScope := p.scope.reason(id)
-		if !inScope {
+		why, inScope := p.reason(id)
+		if !inScope && !(p.rules.keep && p.whole) {
 			continue
 		}
 		u, err := p.c.user(item)
 		if err != nil {
 			return err
 		}
+		if !inScope {
+			kept = append(kept, outOfScope(u, "no assignment puts them in scope, by lists read whole"))
+			continue
+		}
+		l.Count++
 		u.Scope = why
-		kept = append(kept, u)
+		kept = append(kept, p.rules.place(item, u))
 	}
 	if len(kept) == 0 {
 		return nil
 	}
-	l.Count += len(kept)
 	if err := p.Sink.Users(ctx, at, kept); err != nil {
 		return connectors.Halt(err)
 	}
