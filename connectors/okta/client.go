@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,7 +29,10 @@ const tries500 = 2
 //
 // The service, which signs requests with access tokens, is nil where an API token does.
 func newClient(cfg Config, at connectors.Origin, base http.RoundTripper, log *slog.Logger) (*sdk.Client, *service, error) {
-	var next http.RoundTripper = &connectors.Retry{Next: base, Log: log, IdP: "Okta", Wait: untilReset, Tries500: tries500}
+	var next http.RoundTripper = &connectors.Retry{
+		Next: base, Log: log, IdP: "Okta", Wait: untilReset, Tries500: tries500, Bucket: bucket, Reserve: reserve,
+		Tenant: cfg.Limits.Tenant(strings.ToLower(cfg.OrgURL), "Okta"),
+	}
 	mode, token := "SSWS", cfg.APIToken
 	secret := func() string { return cfg.APIToken }
 	var signed *service
@@ -168,13 +170,5 @@ func untilReset(res *http.Response) time.Duration {
 	if res.StatusCode != http.StatusTooManyRequests {
 		return 0
 	}
-	reset, err := strconv.ParseInt(strings.TrimSpace(res.Header.Get("X-Rate-Limit-Reset")), 10, 64)
-	if err != nil || reset <= 0 || reset > 1<<40 {
-		return 0
-	}
-	now, err := http.ParseTime(res.Header.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return max(0, time.Unix(reset, 0).Sub(now))
+	return resetOf(res.Header)
 }

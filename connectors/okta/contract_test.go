@@ -14,10 +14,22 @@ import (
 	"github.com/rosterd/rosterd/internal/idpsim"
 )
 
-// TestContract runs the suite of all connectors against a simulated org.
+// TestContract runs the suite of all connectors against a simulated org, whose log may not be read: deltas list everybody.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	connectortest.Run(t, startTenant)
+}
+
+// TestContractByTheLog runs the suite's deltas where the log says whom to read.
+func TestContractByTheLog(t *testing.T) {
+	t.Parallel()
+	connectortest.RunDeltas(t, func(t *testing.T, d connectortest.Directory) connectortest.Tenant {
+		t.Helper()
+		s, _ := startTenant(t, d).(*tenant)
+		s.Grant(idpsim.OktaLogsRead)
+		s.byLog = true
+		return s
+	})
 }
 
 var _ connectortest.Changing = (*tenant)(nil)
@@ -28,6 +40,8 @@ type tenant struct {
 	url  string
 	ids  map[string]string
 	skew time.Duration
+	// byLog: the log is to be read. What is to break the list of people breaks the log first, which it stands in for.
+	byLog bool
 }
 
 func startTenant(t *testing.T, d connectortest.Directory) connectortest.Tenant {
@@ -44,6 +58,7 @@ func startTenant(t *testing.T, d connectortest.Directory) connectortest.Tenant {
 		s.addGroup(t, g)
 	}
 	s.pass()
+	s.Deny(idpsim.OktaLogsRead)
 	srv := httptest.NewServer(s.OktaTenant)
 	t.Cleanup(srv.Close)
 	s.url = srv.URL
@@ -123,6 +138,9 @@ func (s *tenant) Fail(f connectortest.Failure) {
 	switch f.Kind {
 	case connectors.Assignments, connectors.Users:
 		fault.Path = "/apps/*/users"
+		if s.byLog {
+			s.fail(f, idpsim.Fault{Path: "/logs"})
+		}
 	case connectors.Members:
 		fault.Path = "/groups/" + s.ids[f.Group] + "/users"
 	case connectors.Teams:

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	sdk "github.com/okta/okta-sdk-golang/v2/okta"
@@ -20,32 +19,11 @@ import (
 // was dated when it began. What changed within it is read twice.
 const overlap = 2 * time.Minute
 
-// cursorMark begins a cursor, and a time of Okta's follows. Another version will tell its own by another mark.
-const cursorMark = "okta/1 "
-
-func cursorAt(now time.Time) string { return cursorMark + now.Add(-overlap).UTC().Format(time.RFC3339) }
-
-func parseCursor(cursor string) (time.Time, error) {
-	at, marked := strings.CutPrefix(cursor, cursorMark)
-	from, err := time.Parse(time.RFC3339, at)
-	if !marked || err != nil {
-		return time.Time{}, lost("The cursor is not one of Okta's")
-	}
-	return from, nil
-}
-
-// Cursor returns Okta's time, by which alone its groups' times can be judged.
-func (c *Connector) Cursor(ctx context.Context) (string, error) {
-	now, err := c.now(c.budgeted(ctx))
-	if err != nil {
-		return "", err
-	}
-	return cursorAt(now), nil
-}
-
-// Delta reads the application's users and the list of teams in full, and of the teams those that changed since the cursor,
-// that the sink does not know, or that since names. A person new to the application may be in a group for long: in which
-// teams they are is asked for.
+// Delta reads the list of teams in full, and of the teams those that changed since the cursor, that the sink does not know,
+// or that since names. A person new to the application may be in a group for long: in which teams they are is asked for.
+//
+// Of the application's users it reads those of whom the org's system log tells; all of them where that would cost more, the
+// log can't be gone by, or they were not all read for some hours. The log is never more than a hint whom to read.
 //
 // Okta has no delta query, so a group has changed when its lastUpdated or lastMembershipUpdated says so. A change of a
 // group's members moves the latter. What moves neither is seen elsewhere: who comes to the application, leaves it or is
@@ -75,7 +53,7 @@ type delta struct {
 
 // run asks for Okta's time before anything else: what changes from then on is for the next delta.
 func (d *delta) run(ctx context.Context, since connectors.Since) (string, error) {
-	from, err := parseCursor(since.Cursor)
+	cur, err := parseCursor(since.Cursor)
 	if err != nil {
 		return "", err
 	}
@@ -86,10 +64,10 @@ func (d *delta) run(ctx context.Context, since connectors.Since) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if now.Before(from) { // what was changed in between is dated before the cursor
+	if now.Before(cur.from) { // what was changed in between is dated before the cursor
 		return "", lost(fmt.Sprintf("Okta's clock shows %s, which is before the last delta", now.Format(time.RFC3339)))
 	}
-	newcomers, err := d.readPeople(ctx)
+	newcomers, log, err := d.readPeople(ctx, cur, now, since.Users)
 	if err != nil {
 		return "", err
 	}
@@ -102,29 +80,24 @@ func (d *delta) run(ctx context.Context, since connectors.Since) (string, error)
 		return "", broke
 	}
 	l.Count = len(teams)
-	if err := d.readChanged(ctx, l, teams, from, since.Groups); err != nil {
+	if err := d.readChanged(ctx, l, teams, cur.from, since.Groups); err != nil {
 		return "", err
 	}
 	if err := d.readNewcomers(ctx, l, teams, newcomers); err != nil {
 		return "", err
 	}
-	return cursorAt(now), d.End(ctx, l, broke)
+	return cursorAt(now, log), d.End(ctx, l, broke)
 }
 
-func lost(what string) error {
-	return &connectors.Error{Fault: connectors.LostCursor, Message: what, Fix: "Everything has to be read once."}
-}
-
-// readPeople hands on the application's users, and returns those who are on and not known to the sink.
-func (d *delta) readPeople(ctx context.Context) (newcomers []string, err error) {
+// listPeople hands on all of the application's users, and returns those who are on and not known to the sink.
+func (d *delta) listPeople(ctx context.Context) (newcomers []string, err error) {
 	l := connectors.NewList(connectors.Assignments, "", "users of the application")
 	_, err = d.walkUsers(ctx, l, func(ctx context.Context, at connectors.Stamp, users []connectors.User) error {
 		if err := d.sink.Users(ctx, at, users); err != nil {
 			return err
 		}
-		ids, on := make([]string, len(users)), make([]string, 0, len(users))
+		ids, on := idsOfUsers(users), make([]string, 0, len(users))
 		for i := range users {
-			ids[i] = users[i].ObjectID
 			if users[i].Enabled {
 				on = append(on, ids[i])
 			}

@@ -22,6 +22,7 @@ const (
 	readApps   = "okta.apps.read"
 	readGroups = "okta.groups.read"
 	readUsers  = "okta.users.read"
+	readLogs   = "okta.logs.read"
 )
 
 // ask describes a request, for the words of its errors.

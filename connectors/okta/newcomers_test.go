@@ -132,13 +132,17 @@ type keeper struct {
 
 // take applies a delta that ended.
 func (k *keeper) take(got *deltaSink) {
-	on := map[string]bool{}
-	for _, id := range got.people {
-		if u, _ := got.User(id); u.Enabled {
-			on[id] = true
+	if l, _ := got.ListOf(connectors.Assignments, ""); !l.Changes {
+		k.on = map[string]bool{}
+	}
+	for _, id := range got.UserIDs() {
+		if u, _ := got.User(id); u.Enabled && u.Gone == "" {
+			k.on[id] = true
+		} else {
+			delete(k.on, id)
 		}
 	}
-	k.on = on
+	on := k.on
 	teams := map[string]bool{}
 	for _, id := range got.teams {
 		teams[id] = true
@@ -199,7 +203,7 @@ func TestDeltasKeepUp(t *testing.T) {
 			if seed%3 == 0 {
 				o.Inject(idpsim.Fault{Path: "/groups", Query: "filter=", Status: http.StatusBadRequest})
 			}
-			k := &keeper{names: map[string]string{}, members: map[string]map[string]bool{}}
+			k := &keeper{on: map[string]bool{}, names: map[string]string{}, members: map[string]map[string]bool{}}
 			for round := range 15 {
 				got := &deltaSink{users: k.on, groups: map[string]bool{}}
 				for g := range k.names {

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	sdk "github.com/okta/okta-sdk-golang/v2/okta"
 
@@ -49,6 +50,8 @@ type Config struct {
 	Teams      string   // TeamsPush, TeamsAssigned or TeamsLinked; empty: TeamsPush
 	Suspended  string   // SuspendedOff or SuspendedKeep; empty: SuspendedOff
 	MaxCalls   int      // limit of calls of an operation without a connectors.Budget; 0: DefaultMaxCalls
+	// Limits is what the connections of one org share; nil: this one is alone.
+	Limits *connectors.Limits
 }
 
 // Connector reads one application's people and pushed groups. It is safe for concurrent use.
@@ -58,6 +61,9 @@ type Connector struct {
 	client *sdk.Client
 	signed *service // nil: an API token does
 	log    *slog.Logger
+
+	userPages  atomic.Int64 // how many requests the list of application users last took; 0: not known
+	logRefused atomic.Bool  // that the system log is refused was told
 }
 
 var (

@@ -47,6 +47,9 @@ func (p *pull) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if broke == nil {
+		p.Expect(connectors.Teams, len(groups))
+	}
 	for _, id := range groups {
 		unread, err := p.readGroup(ctx, id, l)
 		if err != nil {
@@ -94,6 +97,9 @@ func (p *pull) walkUsers(
 		l.Count += len(users)
 		return connectors.Halt(each(ctx, at, users))
 	})
+	if err == nil {
+		p.c.userPages.Store(int64(pages))
+	}
 	return pages, err
 }
 
