@@ -109,7 +109,7 @@ func withMapping(text string, m *client.JobMapping) (after string, changed []str
 	}
 	section, _ := settingsOf(again["mapping"])
 	for _, l := range m.Mapping {
-		if got, ok := textOf(section[l.Target]); !l.Unsent && (!ok || got != l.Source) {
+		if got, ok := sourceOf(section[l.Target]); !l.Unsent && (!ok || got != l.Source) {
 			return "", nil, fmt.Errorf("its mapping of %s can't be changed line by line", l.Target)
 		}
 	}
@@ -145,13 +145,13 @@ func (e *yamlEdit) section(entry map[string]*ast.MappingValueNode, lines []clien
 	var changed []string
 	for _, l := range lines {
 		s := settings[l.Target]
-		switch had, _ := textOf(s); {
+		switch had, _ := sourceOf(s); {
 		case s == nil:
 			e.after[last] = append(e.after[last], indent+yamlKey(l.Target)+": "+yamlValue(l.Source))
 		case l.Unsent || had == l.Source:
 			continue
 		default:
-			if err := e.replace(s, yamlValue(l.Source)); err != nil {
+			if err := e.replace(fromOf(s), yamlValue(l.Source)); err != nil {
 				return nil, err
 			}
 		}

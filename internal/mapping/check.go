@@ -100,7 +100,11 @@ func (c *checker) kindOf(n ast.Node) kind {
 
 func (c *checker) want(n ast.Node, k kind, what string) {
 	if given := c.kindOf(n); given != unknown && k != unknown && !k.takes(given) {
-		c.fail(n, "%s must be %s, and this is %s", what, k, given)
+		hint := ""
+		if name := nameOf(n); k == truth && name != "" {
+			hint = fmt.Sprintf(": compare it, such as %s == %q", name, isTrue)
+		}
+		c.fail(n, "%s must be %s, and this is %s%s", what, k, given, hint)
 	}
 }
 

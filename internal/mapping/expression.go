@@ -28,6 +28,7 @@ const (
 type Expression struct {
 	sources []string
 	program *vm.Program
+	gives   kind
 	bare    bool // nothing but an attribute's name: whatever it holds is passed on
 }
 
@@ -53,13 +54,14 @@ func NewExpression(text string, known func(name string) error) (*Expression, err
 		return nil, inWords(text, err)
 	}
 	c := &checker{known: known, attributes: map[string]bool{}, patterns: patterns{}}
-	if k := c.kindOf(tree.Node); c.err == nil && k == list {
+	gives := c.kindOf(tree.Node)
+	if c.err == nil && gives == list {
 		c.fail(tree.Node, "it is a list: take one text of it with Item, or all with Join")
 	}
 	if c.err != nil {
 		return nil, c.err
 	}
-	e := &Expression{sources: slices.Sorted(maps.Keys(c.attributes)), bare: nameOf(tree.Node) != ""}
+	e := &Expression{sources: slices.Sorted(maps.Keys(c.attributes)), gives: gives, bare: nameOf(tree.Node) != ""}
 	env := make(map[string]any, len(e.sources))
 	for _, name := range e.sources {
 		env[name] = ""
@@ -119,9 +121,22 @@ func inWords(text string, err error) *SyntaxError {
 	var at *file.Error
 	if errors.As(err, &at) {
 		out.Position = utf8.RuneCountInString(text[:min(len(text), max(0, byteAt(text, at.From)))]) + 1
-		out.Message = at.Message
+		out.Message = at.Message + misspelt(at.Message)
 	}
 	return out
+}
+
+// misspelt is a way out of what people write who know how other languages compare.
+func misspelt(message string) string {
+	for token, hint := range map[string]string{
+		`Operator("=")`: "write == to compare", `Operator("<>")`: "write != for not equal", `Identifier("is")`: "write == to compare",
+		`Identifier("AND")`: "write and", `Identifier("OR")`: "write or", `Identifier("NOT")`: "write not",
+	} {
+		if strings.Contains(message, token) {
+			return ": " + hint
+		}
+	}
+	return ""
 }
 
 // byteAt is where a character begins.
@@ -140,6 +155,18 @@ func (e *Expression) Sources() []string { return e.sources }
 
 // Text works the expression out for one object. An attribute that the object doesn't have is an empty text.
 func (e *Expression) Text(get func(name string) string) (string, error) {
+	v, err := e.value(get)
+	if err != nil {
+		return "", err
+	}
+	s := asText(v)
+	if len(s) > maxText && !e.bare {
+		return "", tooLong()
+	}
+	return s, nil
+}
+
+func (e *Expression) value(get func(name string) string) (any, error) {
 	env := make(map[string]any, len(e.sources))
 	for _, name := range e.sources {
 		env[name] = get(name)
@@ -149,17 +176,13 @@ func (e *Expression) Text(get func(name string) string) (string, error) {
 		var at *file.Error
 		switch {
 		case errors.As(err, &at) && at.Prev != nil:
-			return "", at.Prev
+			return nil, at.Prev
 		case errors.As(err, &at):
-			return "", errors.New(at.Message)
+			return nil, errors.New(at.Message)
 		}
-		return "", err
+		return nil, err
 	}
-	s := asText(v)
-	if len(s) > maxText && !e.bare {
-		return "", tooLong()
-	}
-	return s, nil
+	return v, nil
 }
 
 func tooLong() error { return fmt.Errorf("a text is longer than %d bytes", maxText) }

@@ -28,11 +28,16 @@ func FromJob(o *connectors.JobObject) roster.JobMapping {
 		a := &o.Attributes[i]
 		target, from := targetOf(a.Target), storable(written(a))
 		switch {
-		case strings.EqualFold(target, "active"):
-			if !strings.Contains(strings.ToLower(from), "issoftdeleted") {
-				out.Left = append(out.Left, roster.JobMappingLeft{Target: "active", From: from,
-					Why: "who is in scope and enabled in Entra is active here, whatever the job makes of it"})
+		case strings.EqualFold(target, Active):
+			if seen[Active] {
+				out.Left = append(out.Left, roster.JobMappingLeft{Target: Active, From: from, Why: "the job maps it a second time: the first counts"})
+			} else if source, why := jobActive(a); why != "" {
+				out.Left = append(out.Left, roster.JobMappingLeft{Target: Active, From: from,
+					Why: why + "; who is in scope and enabled in Entra is active here"})
+			} else if source != "" {
+				out.Lines = append(out.Lines, roster.JobMappingLine{Target: Active, Source: source, From: from})
 			}
+			seen[Active] = true
 			continue
 		case !slices.Contains(Targets(), target):
 			out.Left = append(out.Left, roster.JobMappingLeft{Target: storable(a.Target), From: from, Why: "runs don't write it: pushes alone do"})
@@ -69,6 +74,57 @@ func FromJob(o *connectors.JobObject) roster.JobMapping {
 			continue
 		}
 		out.Lines = append(out.Lines, roster.JobMappingLine{Target: target, Source: None, Unsent: true})
+	}
+	return out
+}
+
+// JobActive is what a job decides on active by, as a mapping here is told it; empty: it is what holds here without a line.
+// False: the job does not send it, or it can't be translated.
+func JobActive(o *connectors.JobObject) (source string, ok bool) {
+	for i := range o.Attributes {
+		if a := &o.Attributes[i]; strings.EqualFold(targetOf(a.Target), Active) {
+			source, why := jobActive(a)
+			return source, why == ""
+		}
+	}
+	return "", false
+}
+
+// jobActive is JobActive of one attribute, with why it can't be had.
+func jobActive(a *connectors.JobAttribute) (source, why string) {
+	if a.OnCreate {
+		return "", "the job sends it with the creation only"
+	}
+	source, err := JobSource(a)
+	trial := Entra()
+	if err == nil {
+		err = trial.Write(Active, source)
+	}
+	switch syntax := new(SyntaxError); {
+	case errors.As(err, &syntax): // its place is one in what was translated
+		return "", syntax.Message
+	case err != nil:
+		return "", strings.TrimPrefix(err.Error(), Active+": ")
+	case trial.FollowsTheIdP():
+		return "", ""
+	}
+	return source, ""
+}
+
+// stockActive is what Entra's own table has for active, as it is written here.
+const stockActive = `= Switch(isSoftDeleted, "", "False", "True", "True", "False")`
+
+// FromJob is FromJob for a connection that has this mapping: where the job decides on active as a connection without a line for
+// it does, and this one has another, there is a line too.
+func (m Mapping) FromJob(o *connectors.JobObject) roster.JobMapping {
+	out := FromJob(o)
+	if source, ok := JobActive(o); ok && source == "" && !m.FollowsTheIdP() {
+		for i := range o.Attributes {
+			if a := &o.Attributes[i]; strings.EqualFold(targetOf(a.Target), Active) {
+				out.Lines = append(out.Lines, roster.JobMappingLine{Target: Active, Source: stockActive, From: storable(written(a))})
+				break
+			}
+		}
 	}
 	return out
 }

@@ -3,7 +3,9 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -240,7 +242,7 @@ func graphName(name string) string {
 			return graph
 		}
 	}
-	for _, known := range EntraSources() {
+	for _, known := range slices.AppendSeq(EntraSources(), maps.Keys(entraStates())) {
 		if _, leaf, inner := strings.Cut(known, "."); strings.EqualFold(known, name) || inner && strings.EqualFold(leaf, name) {
 			return known
 		}

@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,4 +137,49 @@ func FuzzAnExpressionOfEntrasNeverEndsTheDaemon(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, text string) {
 		_ = mapping.FromJob(&connectors.JobObject{Attributes: []connectors.JobAttribute{{Target: "title", Type: connectors.JobFromFunction, Expression: text}}})
 	})
+}
+
+func TestWhatTheJobDecidesOnActiveByIsWrittenOnlyWhereItDiffers(t *testing.T) {
+	for written, want := range map[string]string{
+		`Switch([IsSoftDeleted], , "False", "True", "True", "False")`: "",
+		`Not([IsSoftDeleted])`:                                        "",
+		`[accountEnabled]`:                                            "",
+		`IIF([IsSoftDeleted]="False", True, False)`:                   "",
+		`Switch([IsSoftDeleted], , "False", "False", "True", "True")`: `= Switch(isSoftDeleted, "", "False", "False", "True", "True")`,
+		`IIF([userType]="Guest", "False", Switch([IsSoftDeleted], , "False", "True", "True", "False"))`: `= IIF(userType == "Guest", "False", Switch(isSoftDeleted, "", "False", "True", "True", "False"))`,
+		`"True"`:                           `= "True"`,
+		`Frobnicate([IsSoftDeleted])`:      `left: there is no function "Frobnicate"`,
+		`InStr([mail], "@")`:               "left: it is a number",
+		`SingleAppRoleAssignment([roles])`: "left: SingleAppRoleAssignment can't be had here",
+	} {
+		o := &connectors.JobObject{Attributes: []connectors.JobAttribute{{Target: "active", Type: connectors.JobFromFunction, Expression: written}}}
+		mapped, got := mapping.FromJob(o), ""
+		for _, l := range mapped.Lines {
+			if l.Target == mapping.Active {
+				got = l.Source
+			}
+		}
+		for _, l := range mapped.Left {
+			if l.Target == mapping.Active {
+				got = "left: " + l.Why
+			}
+		}
+		left := strings.HasPrefix(want, "left: ")
+		if !left && got != want || left && !strings.HasPrefix(got, want) {
+			t.Errorf("%s gives %s, want %s", written, got, want)
+		}
+		if source, ok := mapping.JobActive(o); ok == left || ok && source != want {
+			t.Errorf("%s: the job's own is %s, %t", written, source, ok)
+		}
+		m := mapping.Entra()
+		if err := m.Write(mapping.Active, `= userType == "Member"`); err != nil {
+			t.Fatal(err)
+		}
+		back := slices.ContainsFunc(m.FromJob(o).Lines, func(l roster.JobMappingLine) bool {
+			return l.Target == mapping.Active && strings.HasPrefix(l.Source, `= Switch(isSoftDeleted, "", "False", "True"`)
+		})
+		if back != (want == "") {
+			t.Errorf("%s: a connection with another one gets the stock line: %t", written, back)
+		}
+	}
 }

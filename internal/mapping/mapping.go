@@ -5,6 +5,7 @@ package mapping
 import (
 	"encoding/hex"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/rosterd/rosterd/connectors"
@@ -18,8 +19,20 @@ type Mapping struct {
 	// MemberID is the attribute in which the IdP keeps our id of a person; "" where it keeps none.
 	MemberID string
 
-	programs map[string]*Expression // of the attributes whose source is an expression
-	known    func(string) error     // checks the name of an attribute of the IdP; nil: any will do
+	programs map[string]*Expression // of the members' attributes whose source is an expression
+	teams    map[string]*Expression // of the teams' attributes, likewise
+	empty    map[string]whenEmpty   // of the members' attributes with a rule of their own for that
+	active   *condition             // nil: who is enabled is what the IdP says
+	scope    *condition             // nil: who is in scope is what the IdP says
+	states   map[string]func(*connectors.User) bool
+	known    func(string) error // checks the name of an attribute of the IdP; nil: any will do
+	ofGroups []string           // the attributes of a group
+}
+
+// whenEmpty is what holds where a source gives nothing.
+type whenEmpty struct {
+	value string // written in its place
+	clear bool   // what is stored goes
 }
 
 // ObjectID is the IdP's object id as a mapping's source.
@@ -36,8 +49,10 @@ func Entra() Mapping {
 			roster.AttrGivenName:   "givenName",
 			roster.AttrFamilyName:  "surname",
 		},
-		Team:  map[string]string{roster.AttrDisplayName: "displayName", roster.AttrExternalID: ObjectID},
-		known: knownToEntra,
+		Team:     map[string]string{roster.AttrDisplayName: "displayName", roster.AttrExternalID: ObjectID},
+		known:    knownToEntra,
+		states:   entraStates(),
+		ofGroups: []string{"displayName", "description", "mail", "mailNickname"},
 	}
 }
 
@@ -54,6 +69,7 @@ func Okta() Mapping {
 		},
 		Team:     map[string]string{roster.AttrDisplayName: "name"},
 		MemberID: "appUserExternalId", // what our server answered Okta's create with
+		ofGroups: []string{"name", "description"},
 	}
 }
 
@@ -68,8 +84,10 @@ func SCIM() Mapping {
 			roster.AttrGivenName:   "name.givenName",
 			roster.AttrFamilyName:  "name.familyName",
 		},
-		Team:  map[string]string{roster.AttrDisplayName: "displayName"},
-		known: knownToSCIM,
+		Team:     map[string]string{roster.AttrDisplayName: "displayName"},
+		known:    knownToSCIM,
+		states:   scimStates(),
+		ofGroups: []string{"displayName", "externalId"},
 	}
 }
 
@@ -80,6 +98,17 @@ func (m Mapping) Managed() []string {
 		out = append(out, path)
 	}
 	sort.Strings(out)
+	return out
+}
+
+// Whole says for each managed attribute what it is taken from, a default written as Coalesce.
+func (m Mapping) Whole() map[string]string {
+	out := make(map[string]string, len(m.Member))
+	for path, source := range m.Member {
+		if out[path] = source; m.empty[path].value != "" {
+			out[path] = "= Coalesce(" + strings.TrimPrefix(source, "= ") + ", " + strconv.Quote(m.empty[path].value) + ")"
+		}
+	}
 	return out
 }
 
@@ -101,51 +130,97 @@ func (m Mapping) Fingerprint() string {
 	for k, v := range m.Team {
 		all["team "+k] = v
 	}
-	if m.MemberID != "" {
-		all["member id"] = m.MemberID
+	for k, v := range m.empty {
+		all["default "+k] = v.value
+		if v.clear {
+			all["clear "+k] = isTrue
+		}
+	}
+	for k, v := range map[string]string{"member id": m.MemberID, Active: m.ActiveSource(), Scope: m.ScopeExpression()} {
+		if v != "" {
+			all[k] = v
+		}
 	}
 	return hex.EncodeToString(roster.Fingerprint(all))
 }
 
-// ToMember maps a person. Every managed attribute is there, empty where the IdP has none; one whose expression can't be
-// worked out for this person is left out, with a Problem that names it.
+// ToMember maps a person, and says by the mapping's scope and by what it has for active whether they are in scope and
+// enabled. Every managed attribute is there, empty where the IdP has none; one whose expression can't be worked out for this
+// person is left out, with a Problem that names it.
 func (m Mapping) ToMember(u *connectors.User, at connectors.Stamp) roster.WantedMember {
 	w := roster.WantedMember{
-		ObjectID: u.ObjectID, Enabled: u.Enabled && u.Gone == "", Keep: u.Keep, Gone: u.Gone, Stamp: int64(at), Scope: u.Scope,
+		ObjectID: u.ObjectID, Enabled: u.Enabled && u.Gone == "", Keep: u.Keep, Gone: u.Gone, OutOfScope: u.OutOfScope, Stamp: int64(at), Scope: u.Scope,
 		Values: make(map[string]string, len(m.Member)),
 	}
 	if m.MemberID != "" {
 		w.MemberID = storable(u.Attributes[m.MemberID])
 	}
-	get := func(name string) string {
-		if name == ObjectID {
-			return u.ObjectID
-		}
-		return storable(u.Attributes[name])
-	}
+	get := m.reader(u)
 	for _, path := range m.Managed() {
-		e := m.programs[path]
-		if e == nil {
-			w.Values[path] = get(m.Member[path])
-			continue
-		}
-		v, err := e.Text(get)
+		v, err := m.value(path, get)
 		if err != nil {
-			w.Problem = strings.TrimPrefix(w.Problem+"; "+path+": "+err.Error(), "; ")
+			problem(&w, path, err)
 			continue
 		}
-		w.Values[path] = storable(v)
+		if w.Values[path] = v; v == "" && m.empty[path].clear {
+			w.Clear = append(w.Clear, path)
+		}
+	}
+	if u.Gone == "" {
+		m.decide(&w, get)
 	}
 	return w
 }
 
-// ToTeam maps a group.
+// value works one attribute of a member out.
+func (m *Mapping) value(path string, get func(string) string) (string, error) {
+	v := ""
+	if e := m.programs[path]; e == nil {
+		v = get(m.Member[path])
+	} else {
+		text, err := e.Text(get)
+		if err != nil {
+			return "", err
+		}
+		v = storable(text)
+	}
+	if v == "" {
+		v = m.empty[path].value
+	}
+	return v, nil
+}
+
+// reader reads what a mapping calls a person's attributes.
+func (m *Mapping) reader(u *connectors.User) func(name string) string {
+	return func(name string) string {
+		if name == ObjectID {
+			return u.ObjectID
+		}
+		if state := m.states[name]; state != nil {
+			return asText(state(u))
+		}
+		return storable(u.Attributes[name])
+	}
+}
+
+// ToTeam maps a group. What an expression can't work out for it is empty, which changes nothing here.
 func (m Mapping) ToTeam(g *connectors.Group, at connectors.Stamp) roster.WantedTeam {
-	value := func(path string) string {
-		if m.Team[path] == ObjectID {
+	get := func(name string) string {
+		if name == ObjectID {
 			return g.ObjectID
 		}
-		return storable(g.Attributes[m.Team[path]])
+		return storable(g.Attributes[name])
+	}
+	value := func(path string) string {
+		e := m.teams[path]
+		if e == nil {
+			return get(m.Team[path])
+		}
+		v, err := e.Text(get)
+		if err != nil {
+			return ""
+		}
+		return storable(v)
 	}
 	return roster.WantedTeam{
 		ObjectID: g.ObjectID, DisplayName: value(roster.AttrDisplayName), ExternalID: value(roster.AttrExternalID), Stamp: int64(at),
