@@ -42,6 +42,7 @@ func (t *Tenant) assignments(d *directory, r *request, principals []string) repl
 	return r.page(list{
 		entity: assignmentEntity(), context: "appRoleAssignments", ids: principals, size: t.cfg.PageSize,
 		get: func(id string) object { return t.renderAssignment(d, id) },
+		has: func(id string) bool { return d.assigned[id] != nil && (d.users[id] != nil || d.groups[id] != nil) },
 	})
 }
 

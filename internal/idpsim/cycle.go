@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -12,6 +13,7 @@ type plan struct {
 	users, groups []string
 	mark          int // the watermark once all of it was done
 	full          bool
+	scoped        scoping
 }
 
 // run is one cycle: quarantine, plan, users, groups, bookkeeping.
@@ -67,7 +69,7 @@ func (p *Pusher) end(t *tally, pl plan, err error) (Summary, error) {
 	}
 	p.mu.Lock()
 	if err == nil {
-		p.watermark = pl.mark
+		p.watermark, p.scoped = pl.mark, pl.scoped
 	}
 	escrowed := len(p.escrows)
 	p.mu.Unlock()
@@ -110,12 +112,12 @@ func (p *Pusher) settle(ctx context.Context, id string, t *tally, err error) err
 func (p *Pusher) plan(initial bool) plan {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pl := plan{full: initial}
+	pl := plan{full: initial, scoped: p.t.scoping()}
 	var ids []string
 	p.t.view(0, func(d *directory) {
 		pl.mark = len(p.t.changes)
 		if initial {
-			ids = append(append(d.scope(), d.assigIDs.ids...), sortedKeys(p.records)...)
+			ids = slices.Concat(pl.scoped.people(d), pl.scoped.teams(d), sortedKeys(p.records))
 		} else {
 			ids = changedSince(p.t.changes[p.watermark:], d)
 		}

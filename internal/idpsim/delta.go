@@ -29,6 +29,9 @@ func (t *Tenant) ExpireDeltaTokens(shape DeltaExpiry) {
 // membersPerEntry is how many members one entry of a group holds; a larger change comes in several.
 const membersPerEntry = 20
 
+// membersPerPage is how many members a page of the first round holds.
+const membersPerPage = 2000
+
 // deltaToken is what a $deltatoken or $skiptoken of a delta query holds. Query parameters go in the first request and
 // are kept in it.
 type deltaToken struct {
@@ -38,9 +41,10 @@ type deltaToken struct {
 	Members    bool     `json:"m"`
 	From       int      `json:"v"` // a version of the directory; -1 begins with everything
 	Upto       int      `json:"u"`
-	Next       int      `json:"n"` // events of the round that were given
-	Last       string   `json:"l"` // of the first round: the last object given
-	Blank      bool     `json:"b"` // an empty page comes first
+	Next       int      `json:"n"`           // events of the round that were given
+	Last       string   `json:"l"`           // of the first round: the last object given
+	Member     string   `json:"p,omitempty"` // of it, the last member given, where there are more
+	Blank      bool     `json:"b"`           // an empty page comes first
 }
 
 func (k deltaToken) encode() string {
@@ -82,13 +86,13 @@ func (t *Tenant) answerDelta(d *directory, r *request, e entity) reply {
 	body := object{"@odata.context": r.base + "/$metadata#" + e.typ + "s(" + strings.Join(k.Fields, ",") + ")"}
 	values, next := []object{}, (*deltaToken)(nil)
 	if r.query.Has("$skiptoken") || r.query.Get("$deltatoken") != "latest" {
-		values, next = t.deltaPage(d, k)
+		values, next = t.deltaPage(d, r, k)
 	}
 	body["value"] = values
 	if next != nil {
 		body["@odata.nextLink"] = r.deltaLink("$skiptoken", next.encode())
 	} else {
-		k.From, k.Upto, k.Next, k.Last, k.Blank = max(k.From, k.Upto), 0, 0, "", false
+		k.From, k.Upto, k.Next, k.Last, k.Member, k.Blank = max(k.From, k.Upto), 0, 0, "", "", false
 		body["@odata.deltaLink"] = r.deltaLink("$deltatoken", k.encode())
 	}
 	return reply{status: http.StatusOK, body: body}
@@ -144,14 +148,14 @@ func (r *request) deltaLink(parameter, token string) string {
 
 // deltaPage renders one page of a round, and returns the token of the next. After the first of several pages an empty
 // one is given, which is legal anywhere.
-func (t *Tenant) deltaPage(d *directory, k deltaToken) ([]object, *deltaToken) {
+func (t *Tenant) deltaPage(d *directory, r *request, k deltaToken) ([]object, *deltaToken) {
 	next := k
 	if k.Blank {
 		next.Blank = false
 		return []object{}, &next
 	}
 	if k.From < 0 {
-		return t.deltaOfAll(d, k)
+		return t.deltaOfAll(d, r, k)
 	}
 	events := t.delta.between(k.From, k.Upto, t.cfg.DeltaReplays)
 	entries, end := k.entries(events, t.cfg.PageSize)
@@ -166,38 +170,65 @@ func (t *Tenant) deltaPage(d *directory, k deltaToken) ([]object, *deltaToken) {
 	return values, &next
 }
 
-// deltaOfAll renders a page of the first round, which lists every object.
-func (t *Tenant) deltaOfAll(d *directory, k deltaToken) ([]object, *deltaToken) {
+// deltaOfAll renders a page of the first round, which lists every object; a group of many members takes several pages.
+func (t *Tenant) deltaOfAll(d *directory, r *request, k deltaToken) ([]object, *deltaToken) {
 	ids := d.userIDs.ids
 	if k.Entity == "group" {
 		ids = d.groupIDs.ids
 	}
 	start, found := slices.BinarySearch(ids, k.Last)
-	if found {
+	resumed := found && k.Member != ""
+	if found && !resumed {
 		start++
 	}
-	end := min(len(ids), start+t.cfg.PageSize)
-	values := []object{}
-	for _, id := range ids[start:end] {
-		var members []deltaEvent
-		if k.Members {
-			for _, m := range d.members[id].all() {
-				if d.users[m] != nil || d.groups[m] != nil {
-					members = append(members, deltaEvent{group: true, id: id, member: m, nested: d.groups[m] != nil, in: true})
-				}
-			}
+	if k.Last != "" {
+		start = r.shifted(start, len(ids))
+	}
+	values, next, room := []object{}, k, membersPerPage
+	for i := start; i < len(ids); i++ {
+		id, after := ids[i], ""
+		if i-start == t.cfg.PageSize || room <= 0 {
+			next.Last, next.Member = ids[i-1], ""
+			return values, &next
 		}
-		values = append(values, k.render(d, deltaEntry{deltaEvent: deltaEvent{group: k.Entity == "group", id: id}}))
+		if resumed && i == start && id == k.Last {
+			after = k.Member
+		} else {
+			values = append(values, k.render(d, deltaEntry{deltaEvent: deltaEvent{group: k.Entity == "group", id: id}}))
+		}
+		if !k.Members {
+			continue
+		}
+		members, cut := d.membersAfter(id, after, room)
+		room -= len(members)
 		for chunk := range slices.Chunk(members, membersPerEntry) {
 			values = append(values, k.render(d, deltaEntry{deltaEvent: chunk[0], members: chunk}))
 		}
+		if cut {
+			next.Last, next.Member = id, members[len(members)-1].member
+			return values, &next
+		}
 	}
-	if end == len(ids) {
-		return values, nil
+	return values, nil
+}
+
+// membersAfter returns up to most members of a group after one, as events, and whether there may be more.
+func (d *directory) membersAfter(group, after string, most int) (out []deltaEvent, cut bool) {
+	all := d.members[group].all()
+	from, found := slices.BinarySearch(all, after)
+	if found {
+		from++
 	}
-	next := k
-	next.Last = ids[end-1]
-	return values, &next
+	for _, m := range all[from:] {
+		if d.users[m] == nil && d.groups[m] == nil {
+			continue
+		}
+		if len(out) == most {
+			return out, true
+		}
+		out = append(out, deltaEvent{group: true, id: group, member: m, nested: d.groups[m] != nil, in: true})
+	}
+	return out, false
 }
 
 // deltaEntry is one entry of an answer: an object's event, or some of a group's events about members.

@@ -72,6 +72,36 @@ func (s *idset) all() []string {
 	return s.ids
 }
 
+// otherMails finds people by a mail address that isn't their user name, which finds most: folded address to ids.
+type otherMails map[string]idset
+
+func (m otherMails) set(mail, userName, id string, in bool) {
+	mail = fold(mail)
+	if mail == "" || mail == fold(userName) {
+		return
+	}
+	s := m[mail]
+	s.set(id, in)
+	if m[mail] = s; len(s.ids) == 0 {
+		delete(m, mail)
+	}
+}
+
+// find returns whose address one of them is, sorted. named is who has it as user name, and same says whether it is their
+// mail as well.
+func (m otherMails) find(mails []string, named map[string]string, same func(id, mail string) bool) []string {
+	var out []string
+	for _, v := range mails {
+		v = fold(v)
+		if id := named[v]; id != "" && same(id, v) {
+			out = append(out, id)
+		}
+		out = append(out, m[v].ids...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // directory is the state of a tenant. Users and groups are replaced, never altered in place, so that every step can be
 // undone. Members hold soft-deleted users too: Entra hides them and gives them back on restore.
 type directory struct {
@@ -79,6 +109,7 @@ type directory struct {
 	users    map[string]*User
 	userIDs  idset
 	upns     map[string]string // folded userPrincipalName to id
+	mails    otherMails
 	deleted  map[string]*deletedUser
 	goneIDs  idset
 	groups   map[string]*Group
@@ -91,7 +122,7 @@ type directory struct {
 
 func newDirectory() *directory {
 	return &directory{
-		users: map[string]*User{}, upns: map[string]string{}, deleted: map[string]*deletedUser{},
+		users: map[string]*User{}, upns: map[string]string{}, mails: otherMails{}, deleted: map[string]*deletedUser{},
 		groups: map[string]*Group{}, members: map[string]*idset{}, memberOf: map[string]*idset{},
 		assigned: map[string]*Assignment{},
 	}
@@ -149,9 +180,11 @@ func (d *directory) do(o op) op {
 func (d *directory) setUser(id string, u *User) {
 	if old := d.users[id]; old != nil {
 		delete(d.upns, fold(old.UserPrincipalName))
+		d.mails.set(old.Mail, old.UserPrincipalName, id, false)
 	}
 	if u != nil {
 		d.upns[fold(u.UserPrincipalName)] = id
+		d.mails.set(u.Mail, u.UserPrincipalName, id, true)
 	}
 	put(d.users, id, u)
 	d.userIDs.set(id, u != nil)
@@ -200,11 +233,6 @@ func (d *directory) reasons(userID string) []string {
 		}
 	}
 	return out
-}
-
-// inScope says whether the person exists, isn't soft-deleted and is assigned, enabled or not.
-func (d *directory) inScope(userID string) bool {
-	return d.users[userID] != nil && len(d.reasons(userID)) > 0
 }
 
 // scope lists everyone in scope, enabled or not, in the order of their ids.

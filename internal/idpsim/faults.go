@@ -1,8 +1,8 @@
 package idpsim
 
 import (
-	"cmp"
-	"net/http"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,13 +15,16 @@ import (
 type Fault struct {
 	Method string // "" is any
 	// Path is matched below /v1.0 or /api/v1, segment by segment: "*" (or any "{name}") is one segment, "**" at the end is
-	// any rest, "" is every path. A cast is left out: "/groups/*/members" is also for /groups/{id}/members/graph.user.
+	// any rest, "" is every path of the API. A cast is left out: "/groups/*/members" is also for
+	// /groups/{id}/members/graph.user. Entra's token endpoint and /$batch itself are struck only by a rule with a path:
+	// "/oauth2/v2.0/token", "/$batch" or "/**".
 	Path     string
 	Query    string // must be part of the unescaped query: "$skiptoken" or "after=" picks pages after the first
 	Eventual bool   // only requests with ConsistencyLevel: eventual
 	Skip     int
-	Count    int // 0 strikes without end
-	Every    int // 0 and 1 strike at each request
+	Count    int     // 0 strikes without end
+	Every    int     // 0 and 1 strike at each request
+	Chance   float64 // above 0: strikes only with this probability, drawn from the tenant's seed
 
 	Status  int // answer this status with the vendor's error body
 	Code    string
@@ -32,24 +35,42 @@ type Fault struct {
 	Bare       bool // Okta: leave out the X-Rate-Limit headers, as its gateway does
 
 	Drop         bool   // close the connection without an answer
+	Reset        bool   // reset the connection (TCP RST) without an answer
+	Hang         bool   // answer nothing until the client has given up
 	Truncate     bool   // break off in the middle of the body
+	HTML         bool   // answer the HTML page of a proxy on the way, with Status or 200
+	ContentType  string // say that the body is of this type
 	Empty        bool   // answer a list that is empty and has no next link
+	Blank        bool   // answer an empty page that links to the page that was asked for
 	DropNextLink bool   // answer a page as if it were the last
+	RepeatLink   bool   // link a page to itself where there would be a next link
 	NextLink     string // answer this next link where there would be one
-	Lag          int    // answer from the directory as it was this many changes ago
+	// Shift moves where a page after the first begins, as entries that come or go while a client pages do: at -1 the last
+	// entry of the page before comes again, at 1 one entry is on no page.
+	Shift int
+	// Expired answers a request that goes on by a token as if the token had expired, a delta query's in the way of Expiry.
+	Expired bool
+	Expiry  DeltaExpiry
+	Lag     int // answer from the directory as it was this many changes ago
 
 	Delay        time.Duration
-	BeforeRead   func() // called before the directory is read
-	BeforeAnswer func() // called after the directory was read, before the answer is sent
+	Drip         time.Duration // send the body in pieces, with this pause before each
+	BeforeRead   func()        // called before the directory is read
+	BeforeAnswer func()        // called after the directory was read, before the answer is sent
 }
 
 type injected struct {
 	Fault
+	id           string
+	rule         Rule // as it was written down, where it was
+	rng          *rand.Rand
 	seen, struck int
 }
 
 type faults struct {
 	mu    sync.Mutex
+	seed  int64
+	added uint64
 	rules []*injected
 }
 
@@ -60,27 +81,34 @@ func (t *Tenant) Inject(f Fault) (remove func()) { return t.faults.inject(f) }
 func (t *Tenant) ClearFaults() { t.faults.clear() }
 
 func (f *faults) inject(fault Fault) (remove func()) {
-	rule := &injected{Fault: fault}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	rule := f.add(fault)
+	return func() { f.drop(func(r *injected) bool { return r == rule }) }
+}
+
+// add appends a rule, which draws from a sequence of its own: what strikes one doesn't depend on the others. The caller
+// holds the lock.
+func (f *faults) add(fault Fault) *injected {
+	f.added++
+	rule := &injected{Fault: fault, rng: rand.New(rand.NewPCG(uint64(f.seed), f.added))} //nolint:gosec // any bits make a seed
 	f.rules = append(f.rules, rule)
-	return func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		kept := make([]*injected, 0, len(f.rules))
-		for _, r := range f.rules {
-			if r != rule {
-				kept = append(kept, r)
-			}
-		}
-		f.rules = kept
-	}
+	return rule
+}
+
+// drop takes away the rules that are picked, and says whether there was one.
+func (f *faults) drop(picked func(r *injected) bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := len(f.rules)
+	f.rules = slices.DeleteFunc(slices.Clone(f.rules), picked)
+	return len(f.rules) < before
 }
 
 func (f *faults) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.rules = nil
+	f.rules, f.added = nil, 0
 }
 
 // strikes returns the faults that r meets.
@@ -97,6 +125,9 @@ func (f *faults) strikes(r *request) []Fault {
 		if n <= 0 || (n-1)%max(rule.Every, 1) != 0 || rule.Count > 0 && rule.struck >= rule.Count {
 			continue
 		}
+		if rule.Chance > 0 && rule.rng.Float64() >= rule.Chance {
+			continue
+		}
 		rule.struck++
 		out = append(out, rule.Fault)
 	}
@@ -107,11 +138,24 @@ func (f *injected) picks(r *request) bool {
 	if f.Method != "" && f.Method != r.method || f.Eventual && !r.eventual() {
 		return false
 	}
+	if (f.Expired || f.Shift != 0) && !r.goesOn() || f.Path == "" && r.outer {
+		return false
+	}
 	if f.Query != "" && !strings.Contains(unescapedQuery(r), f.Query) {
 		return false
 	}
 	path := strings.TrimPrefix(strings.TrimPrefix(f.Path, "/v1.0"), "/api/v1")
 	return f.Path == "" || matchPath(path, r.path)
+}
+
+// goesOn says whether a request names a page or a round by the token of an earlier answer.
+func (r *request) goesOn() bool {
+	for _, p := range []string{"$skiptoken", "$deltatoken", "after"} {
+		if v := r.query.Get(p); v != "" && v != "latest" {
+			return true
+		}
+	}
+	return false
 }
 
 func unescapedQuery(r *request) string {
@@ -125,7 +169,8 @@ func unescapedQuery(r *request) string {
 }
 
 func matchPath(pattern, path string) bool {
-	want, got := segments(uncast(pattern)), segments(uncast(path))
+	plain := func(p string) []string { return segments(strings.TrimSuffix(uncast(p), "()")) } // delta() is delta
+	want, got := plain(pattern), plain(path)
 	for i, w := range want {
 		if w == "**" {
 			return true
@@ -145,48 +190,6 @@ func uncast(path string) string {
 		path = strings.TrimSuffix(strings.TrimSuffix(path, "/graph."+typ), "/microsoft.graph."+typ)
 	}
 	return path
-}
-
-// failure returns the error answer of the fault, or nil where it has none.
-func (f Fault) failure() *reply {
-	if f.Status == 0 {
-		return nil
-	}
-	code, message := "UnknownError", ""
-	switch f.Status {
-	case http.StatusTooManyRequests:
-		code, message = "TooManyRequests", "Too many requests"
-	case http.StatusServiceUnavailable:
-		code, message = "serviceNotAvailable", "The service is temporarily unavailable."
-	case http.StatusInternalServerError:
-		code, message = "InternalServerError", "An internal server error occurred."
-	case http.StatusForbidden:
-		code, message = "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
-	case http.StatusUnauthorized:
-		code, message = "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."
-	}
-	rep := fail(f.Status, cmp.Or(f.Code, code), cmp.Or(f.Message, message))
-	if f.RetryAfter != "" {
-		rep.header = map[string]string{"Retry-After": f.RetryAfter}
-	}
-	return &rep
-}
-
-// spoil alters a good answer.
-func (f Fault) spoil(rep reply) {
-	if rep.body == nil {
-		return
-	}
-	if _, ok := rep.body["value"]; ok && f.Empty {
-		rep.body["value"] = []object{}
-		delete(rep.body, "@odata.nextLink")
-	}
-	if f.DropNextLink {
-		delete(rep.body, "@odata.nextLink")
-	}
-	if _, ok := rep.body["@odata.nextLink"]; ok && f.NextLink != "" {
-		rep.body["@odata.nextLink"] = f.NextLink
-	}
 }
 
 // counter counts requests by route.

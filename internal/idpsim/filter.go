@@ -11,7 +11,7 @@ import (
 // clause is a parsed $filter: a comparison, or two clauses joined by and/or. The nil clause matches everything.
 // It knows the part of the page "Use the $filter query parameter" that these routes need.
 type clause struct {
-	op     string // eq, ne, gt, ge, lt, le, in, contains, startswith; and, or
+	op     string // eq, ne, gt, ge, lt, le, in, contains, startswith; of Okta's also sw, co; and, or
 	prop   string
 	values []string
 	left   *clause
@@ -24,14 +24,15 @@ type filterParser struct {
 	rest   string
 	word   string
 	quoted bool
+	more   []string // operators that are taken besides Graph's
 }
 
-// parseFilter parses a $filter; an empty one is nil.
-func parseFilter(s string) (*clause, error) {
+// parseFilter parses a $filter; an empty one is nil. It takes some operators more than Graph does.
+func parseFilter(s string, more ...string) (*clause, error) {
 	if strings.TrimSpace(s) == "" {
 		return nil, nil
 	}
-	p := &filterParser{rest: s}
+	p := &filterParser{rest: s, more: more}
 	p.next()
 	c, err := p.or()
 	if err != nil {
@@ -97,7 +98,8 @@ func (p *filterParser) term() (*clause, error) {
 	c := &clause{prop: p.word}
 	p.next()
 	c.op = p.word
-	if c.prop == "" || !slices.Contains([]string{"eq", "ne", "gt", "ge", "lt", "le", "in"}, c.op) {
+	known := slices.Contains([]string{"eq", "ne", "gt", "ge", "lt", "le", "in"}, c.op) || slices.Contains(p.more, c.op)
+	if c.prop == "" || !known {
 		return nil, fmt.Errorf("operator %q after %q", c.op, c.prop)
 	}
 	p.next()
@@ -197,9 +199,9 @@ func (c *clause) holds(value func(prop string) string) bool {
 		return got < want
 	case "le":
 		return got <= want
-	case "contains":
+	case "contains", "co":
 		return strings.Contains(got, want)
-	case "startswith":
+	case "startswith", "sw":
 		return strings.HasPrefix(got, want)
 	}
 	return slices.ContainsFunc(c.values, func(v string) bool { return strings.EqualFold(v, got) })

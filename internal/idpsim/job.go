@@ -132,7 +132,7 @@ func (t *Tenant) renderJob() object {
 		},
 		"synchronizationJobSettings": []object{
 			{"name": "AzureIngestionAttributeOptimization", "value": "False"},
-			{"name": "SkipOutOfScopeDeletions", "value": "False"},
+			{"name": "SkipOutOfScopeDeletions", "value": cmp.Or(t.secrets["SkipOutOfScopeDeletions"], "False")},
 		},
 	}
 }

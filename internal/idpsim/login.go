@@ -21,14 +21,24 @@ func (t *Tenant) serveLogin(w http.ResponseWriter, req *http.Request) {
 		})
 	case rest == "oauth2/v2.0/token" && req.Method == http.MethodPost:
 		t.counts.add("POST token")
-		t.token(w, req, tenant)
+		r := &request{method: req.Method, path: "/oauth2/v2.0/token", query: req.URL.Query(), header: req.Header, base: origin(req),
+			gone: req.Context().Done(), outer: true}
+		struck := t.faults.strikes(r)
+		for _, f := range struck {
+			f.pause(r.gone)
+		}
+		if rep := t.struckDown(r, struck); rep != nil {
+			t.send(w, req, *rep, struck)
+			return
+		}
+		t.token(w, req, tenant, struck)
 	default:
 		t.counts.add("unknown")
 		t.send(w, req, fail(http.StatusNotFound, "ResourceNotFound", "Invalid version: "+tenant), nil)
 	}
 }
 
-func (t *Tenant) token(w http.ResponseWriter, req *http.Request, tenant string) {
+func (t *Tenant) token(w http.ResponseWriter, req *http.Request, tenant string, struck []Fault) {
 	body, err := readBody(req)
 	if err == nil {
 		req.Body = http.NoBody
@@ -51,9 +61,15 @@ func (t *Tenant) token(w http.ResponseWriter, req *http.Request, tenant string) 
 	case !strings.HasSuffix(form.Get("scope"), "/.default"):
 		t.refuse(w, http.StatusBadRequest, "invalid_scope", 1002012, "The provided value for scope is not valid.")
 	default:
-		writeJSON(w, http.StatusOK, object{
+		body, err := encode(object{
 			"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": t.cfg.AccessToken,
 		})
+		if err != nil { // it holds numbers and texts only
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		deliver(w, http.StatusOK, body, struck, req.Context().Done())
 	}
 }
 

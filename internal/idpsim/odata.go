@@ -21,6 +21,9 @@ type request struct {
 	body   []byte
 	base   string // scheme, host and /v1.0: what answers link to
 	params []string
+	gone   <-chan struct{} // closed when the client has given up
+	shift  int             // how far a fault moves where the page begins
+	outer  bool            // a request for a token, or a $batch itself
 }
 
 // reply is an answer before it is encoded.
@@ -55,9 +58,10 @@ type list struct {
 	context  string // the part of @odata.context after $metadata#
 	ids      []string
 	get      func(id string) object
-	cast     bool // mark each entry with its @odata.type
-	size     int  // page size without $top
-	unsorted bool // ids aren't sorted: the page token counts entries instead of naming the last one
+	has      func(id string) bool // whether get gives one, without the work; nil: it does for every id
+	cast     bool                 // mark each entry with its @odata.type
+	size     int                  // page size without $top
+	unsorted bool                 // ids aren't sorted: the page token counts entries instead of naming the last one
 }
 
 // page answers a collection (pages "Paging Microsoft Graph data in your app" and "Use query parameters").
@@ -146,40 +150,53 @@ func (r *request) start(l list) (int, bool) {
 	last := string(raw[1:])
 	if l.unsorted {
 		n, err := strconv.Atoi(last)
-		return min(n, len(l.ids)), err == nil && n >= 0
+		return r.shifted(n, len(l.ids)), err == nil && n >= 0
 	}
 	i, ok := slices.BinarySearch(l.ids, last)
 	if ok {
 		i++
 	}
-	return i, true
+	return r.shifted(i, len(l.ids)), true
 }
+
+// shifted returns where a page of a collection of n begins.
+func (r *request) shifted(start, n int) int { return max(0, min(start+r.shift, n)) }
 
 // collect returns up to top entries from start and the token of the next page; with count, also how many match in all.
 func collect(l list, where *clause, start, top int, fields []string, count bool) (values []object, next string, total int) {
 	values = []object{}
-	first := start
-	if count {
-		first = 0
-	}
-	for i := first; i < len(l.ids); i++ {
+	for i := start; i < len(l.ids) && next == ""; i++ {
 		item := l.get(l.ids[i])
-		if item == nil || !where.matches(item) {
-			continue
-		}
-		total++
 		switch {
-		case i < start:
+		case item == nil || !where.matches(item):
 		case len(values) < top:
 			values = append(values, pick(l.entity, item, fields, l.cast))
-		case next == "":
+		default:
 			next = token(l, i)
 		}
-		if next != "" && !count {
-			break
-		}
+	}
+	if count {
+		total = l.count(where)
 	}
 	return values, next, total
+}
+
+// count returns how many entries match.
+func (l list) count(where *clause) int {
+	if where == nil && l.has == nil {
+		return len(l.ids)
+	}
+	n := 0
+	for _, id := range l.ids {
+		if where == nil {
+			if l.has(id) {
+				n++
+			}
+		} else if item := l.get(id); item != nil && where.matches(item) {
+			n++
+		}
+	}
+	return n
 }
 
 // token names the entry before the i-th, which begins the next page.

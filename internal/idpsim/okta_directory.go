@@ -131,6 +131,7 @@ type oktaDirectory struct {
 	users      map[string]*OktaUser
 	userIDs    idset
 	logins     map[string]string // folded login to id
+	emails     otherMails
 	groups     map[string]*OktaGroup
 	groupIDs   idset
 	members    map[string]*idset
@@ -146,7 +147,7 @@ type oktaDirectory struct {
 
 func newOktaDirectory() *oktaDirectory {
 	return &oktaDirectory{
-		users: map[string]*OktaUser{}, logins: map[string]string{}, groups: map[string]*OktaGroup{},
+		users: map[string]*OktaUser{}, logins: map[string]string{}, emails: otherMails{}, groups: map[string]*OktaGroup{},
 		members: map[string]*idset{}, memberOf: map[string]*idset{}, appUsers: map[string]*AppUser{},
 		assigned: map[string]*GroupAssignment{}, mappings: map[string]*PushMapping{},
 	}
@@ -160,9 +161,11 @@ func setOktaUser(id string, u *OktaUser) oktaStep {
 		old := d.users[id]
 		if old != nil {
 			delete(d.logins, fold(old.Profile.Login))
+			d.emails.set(old.Profile.Email, old.Profile.Login, id, false)
 		}
 		if u != nil {
 			d.logins[fold(u.Profile.Login)] = id
+			d.emails.set(u.Profile.Email, u.Profile.Login, id, true)
 		}
 		put(d.users, id, u)
 		d.userIDs.set(id, u != nil)

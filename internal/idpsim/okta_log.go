@@ -2,8 +2,8 @@ package idpsim
 
 import (
 	"fmt"
-	"net/http"
-	"strconv"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +14,8 @@ type oktaEvent struct {
 	failure string // why the outcome is FAILURE; "" for SUCCESS
 	targets []oktaTarget
 	at      time.Time
+	kept    time.Time // when the log had it: what polling goes by
+	number  int
 	version int // the change that it tells of: a reader that lags behind doesn't see it
 }
 
@@ -21,8 +23,41 @@ type oktaTarget struct{ id, kind, alternate, title string }
 
 // record adds an event; the caller holds the lock.
 func (t *OktaTenant) record(e oktaEvent) {
-	e.at, e.version = t.cfg.Now().UTC(), len(t.changes)
-	t.events = append(t.events, e)
+	e.at, e.version, e.number = t.cfg.Now().UTC(), len(t.changes), len(t.events)
+	e.kept = e.at.Add(t.logLate)
+	i := len(t.events)
+	for i > 0 && t.events[i-1].kept.After(e.kept) {
+		i--
+	}
+	t.events = slices.Insert(t.events, i, e)
+}
+
+// DelayLog has events from now on appear in the system log that much after they happened, dated as they happened (page
+// "System Log", "Bounded requests": events may be delayed); 0 ends it.
+func (t *OktaTenant) DelayLog(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.logLate = d
+}
+
+// LogEvent writes an event of any type into the system log, as of what else goes on in an org. Targets are ids; their type
+// is that of the object, and AppInstance for what is no user or group of the org.
+func (t *OktaTenant) LogEvent(typ, failure string, targets ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := oktaEvent{typ: typ, message: typ, failure: failure}
+	for _, id := range targets {
+		u, g := t.dir.users[id], t.dir.groups[id]
+		switch {
+		case u != nil:
+			e.targets = append(e.targets, u.target())
+		case g != nil:
+			e.targets = append(e.targets, g.target())
+		default:
+			e.targets = append(e.targets, oktaTarget{id, "AppInstance", id, id})
+		}
+	}
+	t.record(e)
 }
 
 // provisioned adds an event of the push engine. failure is empty for a success.
@@ -40,15 +75,15 @@ func (u *OktaUser) target() oktaTarget {
 	return oktaTarget{u.ID, "User", u.Profile.Login, u.Profile.FirstName + " " + u.Profile.LastName}
 }
 
+// target is the application user, who has an id of their own in the log and nowhere else.
 func (a *AppUser) target() oktaTarget {
-	return oktaTarget{a.ID, "AppUser", a.UserName, a.Profile.DisplayName}
+	return oktaTarget{"0ua" + strings.TrimPrefix(a.ID, "00u"), "AppUser", a.UserName, a.Profile.DisplayName}
 }
 
 func (g *OktaGroup) target() oktaTarget { return oktaTarget{g.ID, "UserGroup", "unknown", g.Name} }
 
 // renderEvent follows the page "System Log", "LogEvent object".
-func (t *OktaTenant) renderEvent(n int) object {
-	e := t.events[n]
+func renderEvent(e oktaEvent) object {
 	result, reason, severity := "SUCCESS", any(nil), "INFO"
 	if e.failure != "" {
 		result, reason, severity = "FAILURE", e.failure, "ERROR"
@@ -60,7 +95,7 @@ func (t *OktaTenant) renderEvent(n int) object {
 		})
 	}
 	return object{
-		"uuid": fmt.Sprintf("5e0d1d00-0c7a-4000-8000-%012x", n), "published": oktaStamp(e.at), "eventType": e.typ,
+		"uuid": fmt.Sprintf("5e0d1d00-0c7a-4000-8000-%012x", e.number), "published": oktaStamp(e.at), "eventType": e.typ,
 		"version": "0", "severity": severity, "displayMessage": e.message, "legacyEventType": nil, "target": targets,
 		"actor": object{
 			"id": "00u0000000000000sim0", "type": "SystemPrincipal", "alternateId": "system@okta.com",
@@ -72,82 +107,4 @@ func (t *OktaTenant) renderEvent(n int) object {
 		},
 		"debugContext": object{"debugData": object{}},
 	}
-}
-
-// listLogs answers the page "System Log", "List all system log events". A query in ascending order without until is a
-// polling one: it always has a next link, also from an empty page.
-func (t *OktaTenant) listLogs(d *oktaDirectory, r *request) oktaReply {
-	q, rep := t.logQuery(r)
-	if rep != nil {
-		return *rep
-	}
-	values := []object{}
-	i := q.start
-	if q.descending && i < 0 {
-		i = len(t.events) - 1
-	}
-	i = max(i, 0)
-	step := 1
-	if q.descending {
-		step = -1
-	}
-	for ; i >= 0 && i < len(t.events) && len(values) < q.limit; i += step {
-		e := t.events[i]
-		if e.version > d.version {
-			if q.descending {
-				continue
-			}
-			break // later readers get it
-		}
-		if e.at.Before(q.since) || !q.until.IsZero() && !e.at.Before(q.until) {
-			continue
-		}
-		if out := t.renderEvent(i); q.where.matches(out) {
-			values = append(values, out)
-		}
-	}
-	out := oktaReply{status: http.StatusOK, body: values}
-	polling := !q.descending && q.until.IsZero()
-	if more := i >= 0 && i < len(t.events); polling || more {
-		out.next = r.after("seq_"+strconv.Itoa(max(i, 0)), q.limit)
-	}
-	return out
-}
-
-type logQuery struct {
-	since, until time.Time
-	descending   bool
-	where        *clause
-	start, limit int // start is -1 without a cursor
-}
-
-func (t *OktaTenant) logQuery(r *request) (logQuery, *oktaReply) {
-	q := logQuery{descending: r.query.Get("sortOrder") == "DESCENDING", start: -1}
-	invalid := func(param string) (logQuery, *oktaReply) {
-		rep := oktaInvalid(param + ": not a valid value")
-		return q, &rep
-	}
-	var ok bool
-	if q.limit, ok = t.limit(r, 100, 1000); !ok {
-		return invalid("limit")
-	}
-	q.since = t.cfg.Now().AddDate(0, 0, -7)
-	for param, into := range map[string]*time.Time{"since": &q.since, "until": &q.until} {
-		if s := r.query.Get(param); s != "" {
-			at, err := time.Parse(time.RFC3339, s)
-			if err != nil {
-				return invalid(param)
-			}
-			*into = at
-		}
-	}
-	if after := r.query.Get("after"); after != "" {
-		if _, err := fmt.Sscanf(after, "seq_%d", &q.start); err != nil || q.start < 0 {
-			return invalid("after")
-		}
-	}
-	known := []string{"eventType", "published", "uuid", "outcome", "severity"}
-	var rep *oktaReply
-	q.where, rep = oktaWhere(r, known)
-	return q, rep
 }

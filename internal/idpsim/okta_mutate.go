@@ -230,6 +230,7 @@ func (t *OktaTenant) DeleteUser(id string) error {
 		}
 		x.do(setOktaUser(id, nil), id)
 		x.log("user.lifecycle.delete.initiated", "Delete Okta user", u.target())
+		x.log("user.lifecycle.delete.completed", "Okta user deleted", u.target())
 		return nil
 	})
 }

@@ -54,9 +54,11 @@ func (t *OktaTenant) DeleteGroup(id string) error {
 		}
 		if x.d.assigned[id] != nil {
 			x.do(setAssignment(id, nil))
+			x.log("group.application_assignment.remove", "Remove assigned application from group", g.target(), t.appTarget())
 		}
 		if x.d.mappings[id] != nil {
 			x.do(setMapping(id, nil))
+			x.log("application.provision.group_push.mapping.deleted", "Delete group push mapping", g.target(), t.appTarget())
 		}
 		for _, m := range members {
 			x.settle(m)

@@ -55,13 +55,14 @@ const oktaTokenPath = "/oauth2/v1/token" //nolint:gosec // an address
 // serveToken answers the org authorization server's token endpoint (page "OpenID Connect & OAuth 2.0 API", "/token").
 func (t *OktaTenant) serveToken(w http.ResponseWriter, req *http.Request) {
 	t.counts.add(req.Method + " " + oktaTokenPath)
-	r := &request{method: req.Method, path: oktaTokenPath, query: req.URL.Query(), header: req.Header, base: origin(req)}
+	r := &request{method: req.Method, path: oktaTokenPath, query: req.URL.Query(), header: req.Header, base: origin(req),
+		gone: req.Context().Done(), outer: true}
 	var struck []Fault
 	rep := oktaOAuthError(http.StatusMethodNotAllowed, "invalid_request", "The endpoint does not support the provided HTTP method")
 	if req.Method == http.MethodPost {
 		struck = t.faults.strikes(r)
 		for _, f := range struck {
-			f.pause()
+			f.pause(r.gone)
 		}
 		if i := slices.IndexFunc(struck, func(f Fault) bool { return f.Status != 0 }); i >= 0 {
 			rep = struck[i].oktaFailure()

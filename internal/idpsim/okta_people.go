@@ -113,16 +113,15 @@ func (d *oktaDirectory) findUsers(prop string, values []string) ([]string, bool)
 				ids = append(ids, id)
 			}
 		case "profile/email":
-			for _, id := range d.userIDs.ids {
-				if strings.EqualFold(d.users[id].Profile.Email, v) {
-					ids = append(ids, id)
-				}
-			}
+			ids = append(ids, d.emails.find([]string{v}, d.logins, func(id, mail string) bool {
+				return fold(d.users[id].Profile.Email) == mail
+			})...)
 		default:
 			return nil, false
 		}
 	}
-	return ids, true
+	slices.Sort(ids)
+	return slices.Compact(ids), true
 }
 
 // getUser answers the page "Users", "Retrieve a user": by id or login.
@@ -265,7 +264,7 @@ func parseOktaFilter(s string) (*clause, error) {
 		out.WriteString("'" + strings.ReplaceAll(value, "'", "''") + "'")
 		rest = after[from.InputOffset()-1:]
 	}
-	c, err := parseFilter(out.String())
+	c, err := parseFilter(out.String(), "sw", "co")
 	c.slashed()
 	return c, err
 }

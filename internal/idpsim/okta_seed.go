@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type oktaSeeder struct {
 	rng     *rand.Rand
 	created time.Time
 	taken   map[string]bool // addresses
+	next    map[string]int  // the number to try next for a base of addresses
+	drawn   []int           // by person: the group that drew them last
 	given   []name
 	family  []name
 	titles  []string
@@ -22,7 +25,7 @@ type oktaSeeder struct {
 
 func seedOkta(d *oktaDirectory, cfg OktaConfig, rng *rand.Rand) {
 	s := &oktaSeeder{
-		d: d, cfg: cfg, rng: rng, created: oktaEpoch(), taken: map[string]bool{}, given: givenNames(),
+		d: d, cfg: cfg, rng: rng, created: oktaEpoch(), taken: map[string]bool{}, next: map[string]int{}, given: givenNames(),
 		family: surnames(), titles: jobTitles(), names: groupNames(),
 	}
 	members := s.people(cfg.Members)
@@ -95,8 +98,8 @@ func (s *oktaSeeder) person() *OktaUser {
 // address returns base, or base with the first number that makes it unique.
 func (s *oktaSeeder) address(base string) string {
 	out := base
-	for i := 2; s.taken[out]; i++ {
-		out = fmt.Sprintf("%s%d", base, i)
+	for i := max(2, s.next[base]); s.taken[out]; i++ { // no address is given back, so that lower numbers are taken
+		out, s.next[base] = base+strconv.Itoa(i), i
 	}
 	s.taken[out] = true
 	return out
@@ -148,12 +151,12 @@ func (s *oktaSeeder) join(group string, people []string) {
 // three. Every second outsider is in one of them, though not in the last, which may be assigned as well: a member of a
 // pushed group who is no application user.
 func (s *oktaSeeder) fill(groups, people, outsiders []string) {
+	s.drawn = make([]int, len(people))
 	for i, g := range groups {
 		size := min(len(people), max(3, len(people)*2/(5+3*i)))
-		picked := make(map[int]bool, size)
-		for len(picked) < size {
-			if n := s.rng.IntN(len(people)); !picked[n] {
-				picked[n] = true
+		for picked := 0; picked < size; {
+			if n := s.rng.IntN(len(people)); s.drawn[n] != i+1 {
+				s.drawn[n], picked = i+1, picked+1
 				s.join(g, people[n:n+1])
 			}
 		}

@@ -122,7 +122,7 @@ func (t *OktaTenant) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	path, found := strings.CutPrefix(req.URL.Path, "/api/v1/")
 	r := &request{
 		method: req.Method, path: "/" + strings.Trim(path, "/"), query: req.URL.Query(), header: req.Header,
-		base: origin(req) + "/api/v1",
+		base: origin(req) + "/api/v1", gone: req.Context().Done(),
 	}
 	if !found {
 		t.send(w, r, oktaNotFound(req.URL.Path, "Endpoint"), nil)
@@ -153,13 +153,17 @@ func (t *OktaTenant) answer(r *request) (oktaReply, []Fault) {
 			"The endpoint does not support the provided HTTP method"), nil
 	}
 	struck := t.faults.strikes(r)
-	lag := 0
+	lag := t.replica.read(t.Version())
 	for _, f := range struck {
 		lag = max(lag, f.Lag)
-		f.pause()
+		r.shift += f.Shift
+		f.pause(r.gone)
 	}
 	for _, f := range struck {
-		if f.Status != 0 {
+		switch {
+		case f.Expired:
+			return oktaInvalid("after: the cursor is not valid or has expired"), struck
+		case f.Status != 0:
 			return f.oktaFailure(), struck
 		}
 	}
@@ -172,7 +176,7 @@ func (t *OktaTenant) answer(r *request) (oktaReply, []Fault) {
 	var rep oktaReply
 	t.view(lag, func(d *oktaDirectory) { rep = rt.handle(d, r) })
 	for _, f := range struck {
-		f.spoilOkta(&rep)
+		f.spoilOkta(r, &rep)
 		if f.BeforeAnswer != nil {
 			f.BeforeAnswer()
 		}
@@ -211,6 +215,8 @@ func (t *OktaTenant) inWindow() int {
 func (f Fault) oktaFailure() oktaReply {
 	code, summary := "E0000009", "Internal Server Error"
 	switch f.Status {
+	case http.StatusServiceUnavailable:
+		code, summary = "E0000010", "Service is in read only mode"
 	case http.StatusBadRequest:
 		code, summary = "E0000001", "Api validation failed"
 	case http.StatusUnauthorized:
@@ -223,19 +229,6 @@ func (f Fault) oktaFailure() oktaReply {
 		code, summary = "E0000047", "API call exceeded rate limit due to too many requests."
 	}
 	return oktaError(f.Status, cmp.Or(f.Code, code), cmp.Or(f.Message, summary))
-}
-
-// spoilOkta alters a good answer.
-func (f Fault) spoilOkta(rep *oktaReply) {
-	if _, list := rep.body.([]object); list && f.Empty {
-		rep.body, rep.next = []object{}, ""
-	}
-	if f.DropNextLink {
-		rep.next = ""
-	}
-	if rep.next != "" && f.NextLink != "" {
-		rep.next = f.NextLink
-	}
 }
 
 // send writes a reply with the headers that Okta adds, spoilt on the way if a fault says so.
@@ -260,20 +253,8 @@ func (t *OktaTenant) send(w http.ResponseWriter, r *request, rep oktaReply, stru
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	truncate := false
-	for _, f := range struck {
-		if f.Drop {
-			panic(http.ErrAbortHandler)
-		}
-		truncate = truncate || f.Truncate
-	}
 	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(rep.status)
-	if truncate {
-		body = body[:len(body)/2] // the server closes the connection over the shortfall
-	}
-	_, _ = w.Write(body) // the client is gone: nobody is left to tell
+	deliver(w, rep.status, body, struck, r.gone)
 }
 
 // sign sets the headers of every answer (page "Rate limits"), and the id of an error.
@@ -284,6 +265,9 @@ func (t *OktaTenant) sign(h http.Header, rep oktaReply, struck []Fault) {
 	now := t.cfg.Now().UTC()
 	limit := cmp.Or(t.cfg.RateLimit, 600)
 	remaining, reset := max(0, limit-t.inWindow()), t.window.Add(time.Minute).Unix()
+	if t.cfg.RateLimit == 0 { // where nothing is refused, nothing runs out: clients heed what is left
+		remaining = limit - 1
+	}
 	if rep.status == http.StatusTooManyRequests {
 		remaining = 0
 	}
@@ -326,6 +310,7 @@ func (t *OktaTenant) page(r *request, l oktaList) oktaReply {
 		if start, found = (&idset{l.ids}).find(after); found {
 			start++
 		}
+		start = r.shifted(start, len(l.ids))
 	}
 	values := []object{}
 	for i := start; i < len(l.ids); i++ {

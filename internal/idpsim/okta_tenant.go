@@ -40,7 +40,7 @@ type OktaConfig struct {
 	APIToken string // this and AppID are made from Seed when empty
 	AppID    string
 	AppName  string // the application's label: "rosterd" when empty
-	// PageSize bounds every page, below Okta's own bound for each list; 0 leaves that.
+	// PageSize bounds every page, below Okta's own bound for each list; 0 leaves that. The system log's is left in any case.
 	PageSize int
 	// RateLimit is how many requests in a minute are answered; beyond it there is 429. 0 never refuses, and shows 600.
 	RateLimit int
@@ -50,16 +50,18 @@ type OktaConfig struct {
 // OktaTenant is a simulated Okta org with one application whose users and groups are provisioned. It is an http.Handler
 // and safe for concurrent use.
 type OktaTenant struct {
-	cfg    OktaConfig
-	routes []oktaRoute
-	faults faults
-	counts counter
-	skew   atomic.Int64
+	cfg     OktaConfig
+	routes  []oktaRoute
+	faults  faults
+	counts  counter
+	replica replica
+	skew    atomic.Int64
 
 	mu      sync.RWMutex
 	dir     *oktaDirectory
 	changes []oktaChange
-	events  []oktaEvent
+	events  []oktaEvent   // in the order in which the log gets to have them
+	logLate time.Duration // how much later than they happen
 	ids     *rand.Rand
 
 	state    sync.Mutex // guards what follows
@@ -112,6 +114,7 @@ func NewOkta(cfg OktaConfig) *OktaTenant {
 	}
 	t.cfg.Now = func() time.Time { return clock().Add(time.Duration(t.skew.Load())) }
 	t.routes = t.table()
+	t.faults.seed = cfg.Seed
 	seedOkta(t.dir, cfg, ids)
 	return t
 }

@@ -24,8 +24,9 @@ type Team struct {
 // reach.
 func (t *Tenant) Desired() []Person {
 	var out []Person
+	by := t.scoping()
 	t.view(0, func(d *directory) {
-		for _, id := range d.scope() {
+		for _, id := range by.people(d) {
 			if u := d.users[id]; !u.Disabled {
 				out = append(out, Person{
 					ObjectID: u.ObjectID, UserPrincipalName: u.UserPrincipalName, Mail: u.Mail,
@@ -40,15 +41,12 @@ func (t *Tenant) Desired() []Person {
 // DesiredTeams returns the assigned groups with the members they should have, ordered by object id.
 func (t *Tenant) DesiredTeams() []Team {
 	var out []Team
+	by := t.scoping()
 	t.view(0, func(d *directory) {
-		for _, id := range d.assigIDs.ids {
-			g := d.groups[id]
-			if g == nil {
-				continue
-			}
-			team := Team{ObjectID: id, DisplayName: g.DisplayName}
+		for _, id := range by.teams(d) {
+			team := Team{ObjectID: id, DisplayName: d.groups[id].DisplayName}
 			for _, m := range d.members[id].all() {
-				if u := d.users[m]; u != nil && !u.Disabled {
+				if u := d.users[m]; u != nil && !u.Disabled && by.user(d, m) {
 					team.Members = append(team.Members, m)
 				}
 			}

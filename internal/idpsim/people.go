@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -91,15 +92,12 @@ func (d *directory) findUsers(prop string, values []string) ([]string, bool) {
 			}
 		}
 	case "mail":
-		for id, u := range d.users {
-			if slices.ContainsFunc(values, func(v string) bool { return strings.EqualFold(v, u.Mail) }) {
-				out = append(out, id)
-			}
-		}
+		return d.mails.find(values, d.upns, func(id, mail string) bool { return fold(d.users[id].Mail) == mail }), true
 	default:
 		return nil, false
 	}
-	return out, true
+	slices.Sort(out)
+	return slices.Compact(out), true
 }
 
 // getUser answers the page "Get a user", by id or userPrincipalName.
@@ -137,7 +135,7 @@ func (t *Tenant) checkMemberGroups(d *directory, r *request) reply {
 	}
 	held := []string{}
 	for _, g := range in.GroupIDs {
-		if slices.Contains(transitive(d, g), u.ObjectID) {
+		if _, in := slices.BinarySearch(t.transitive(d, g), u.ObjectID); in {
 			held = append(held, g)
 		}
 	}
@@ -191,11 +189,11 @@ func (t *Tenant) listUserMembers(d *directory, r *request) reply {
 
 // transitiveMembers answers the page "List group transitive members".
 func (t *Tenant) transitiveMembers(d *directory, r *request) reply {
-	return t.members(d, r, transitive(d, r.params[0]))
+	return t.members(d, r, t.transitive(d, r.params[0]))
 }
 
 func (t *Tenant) transitiveUsers(d *directory, r *request) reply {
-	return t.userMembers(d, r, transitive(d, r.params[0]))
+	return t.userMembers(d, r, t.transitive(d, r.params[0]))
 }
 
 func (t *Tenant) members(d *directory, r *request, ids []string) reply {
@@ -210,6 +208,7 @@ func (t *Tenant) members(d *directory, r *request, ids []string) reply {
 	}
 	return r.page(list{
 		entity: e, context: "directoryObjects", ids: ids, size: t.cfg.PageSize, cast: true,
+		has: func(id string) bool { return d.users[id] != nil || d.groups[id] != nil },
 		get: func(id string) object {
 			u := d.users[id]
 			if u == nil {
@@ -229,12 +228,37 @@ func (t *Tenant) userMembers(d *directory, r *request, ids []string) reply {
 	}
 	return r.page(list{
 		entity: userEntity(), context: "users", ids: ids, size: t.cfg.PageSize,
-		get: func(id string) object { return renderUser(d.users[id]) },
+		get: func(id string) object { return renderUser(d.users[id]) }, has: func(id string) bool { return d.users[id] != nil },
 	})
 }
 
-// transitive lists the members of a group and of the groups in it, sorted.
-func transitive(d *directory, group string) []string {
+// reached keeps what transitive found out about one version of the directory: it is asked for page by page.
+type reached struct {
+	mu      sync.Mutex
+	version int
+	by      map[string][]string
+}
+
+// transitive lists the members of a group and of the groups in it, sorted. The caller must not alter it.
+func (t *Tenant) transitive(d *directory, group string) []string {
+	t.reached.mu.Lock()
+	defer t.reached.mu.Unlock()
+	if t.reached.by == nil || t.reached.version != d.version {
+		t.reached.version, t.reached.by = d.version, map[string][]string{}
+	}
+	ids, ok := t.reached.by[group]
+	if !ok {
+		ids = d.reach(group)
+		t.reached.by[group] = ids
+	}
+	return ids
+}
+
+func (d *directory) reach(group string) []string {
+	nested := func(g string) bool { return d.members[group].has(g) }
+	if !slices.ContainsFunc(d.groupIDs.ids, nested) {
+		return slices.Clone(d.members[group].all())
+	}
 	seen := map[string]bool{}
 	queue := []string{group}
 	for len(queue) > 0 {

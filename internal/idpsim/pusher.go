@@ -51,7 +51,8 @@ type Pusher struct {
 
 	mu        sync.Mutex // guards what follows
 	records   map[string]*record
-	watermark int // changes of the tenant that were read; -1 before the initial cycle
+	watermark int     // changes of the tenant that were read; -1 before the initial cycle
+	scoped    scoping // by which it was decided then who is in scope
 	cycle     int
 	escrows   map[string]*escrow
 	repair    map[string]bool // groups with members whose target isn't known yet
@@ -105,7 +106,11 @@ func NewPusher(t *Tenant, cfg PushConfig) (*Pusher, error) {
 		records: map[string]*record{}, escrows: map[string]*escrow{}, repair: map[string]bool{},
 		misses: map[string]bool{}, redundant: map[string]bool{},
 	}
-	t.EditSchema(func(s *Schema) { *s = SchemaOf(cfg.Mapping) })
+	t.EditSchema(func(s *Schema) {
+		users, groups := s.Users.Scope, s.Groups.Scope
+		*s = SchemaOf(cfg.Mapping)
+		s.Users.Scope, s.Groups.Scope = users, groups
+	})
 	t.state.Lock()
 	t.testTarget, t.provision = p.TestConnection, p.ProvisionOnDemand
 	t.state.Unlock()
@@ -210,8 +215,9 @@ func (p *Pusher) Cycle(ctx context.Context) (Summary, error) {
 		p.forget()
 		return p.run(ctx, true)
 	}
+	now := p.t.scoping()
 	p.mu.Lock()
-	initial := p.watermark < 0
+	initial := p.watermark < 0 || !p.scoped.same(now)
 	p.mu.Unlock()
 	return p.run(ctx, initial)
 }

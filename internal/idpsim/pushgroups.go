@@ -24,15 +24,15 @@ func (p *Pusher) pushGroup(ctx context.Context, id string, full bool, t *tally) 
 	return j.group(ctx, group, members)
 }
 
-// groupOf reads a group that is assigned, and the people in it. The soft-deleted stay: the service sends no removal for
+// groupOf reads a group that is in scope, and the people in it. The soft-deleted stay: the service sends no removal for
 // them and, after a restore, no addition.
 func (p *Pusher) groupOf(id string) (group Group, members []string, wanted bool) {
+	by := p.t.scoping()
 	p.t.view(0, func(d *directory) {
-		g := d.groups[id]
-		if g == nil || d.assigned[id] == nil {
+		if !by.group(d, id) {
 			return
 		}
-		group, wanted = *g, true
+		group, wanted = *d.groups[id], true
 		for _, m := range d.members[id].all() {
 			if d.groups[m] == nil {
 				members = append(members, m)

@@ -11,15 +11,18 @@ type source struct {
 	known   bool // in the directory, soft-deleted or not
 	present bool // not soft-deleted
 	inScope bool
+	kept    bool // out of scope, and the account is to be left alone
 }
 
 func (s source) wanted() bool { return s.inScope && !s.user.Disabled }
 
 func (p *Pusher) sourceOf(id string) source {
 	var s source
+	by := p.t.scoping()
 	p.t.view(0, func(d *directory) {
 		if u := d.users[id]; u != nil {
-			s = source{user: *u, known: true, present: true, inScope: d.inScope(id)}
+			s = source{user: *u, known: true, present: true, inScope: by.user(d, id)}
+			s.kept = by.skip && !s.inScope && !u.Disabled
 		} else if g := d.deleted[id]; g != nil {
 			s = source{user: g.user, known: true}
 		}
@@ -65,6 +68,9 @@ func skipText(reason, kind, name string) string {
 	if reason == "RedundantSoftDelete" {
 		return kind + " '" + name + "' was already soft-deleted in customappsso; no change needs to be made."
 	}
+	if reason == "SkipOutOfScopeDeletions" {
+		return kind + " '" + name + "' went out of scope, and SkipOutOfScopeDeletions is set: it is left as it is."
+	}
 	return "The state of the entry in both the source and target systems already match. No change to the " + kind + " '" +
 		name + "' currently needs to be made."
 }
@@ -96,9 +102,11 @@ func (j *job) entry(action, status string) ProvisioningEntry {
 //	directory               believed nothing   believed on        believed off
 //	in scope, enabled       match or create    update             match, update (or RedundantSoftDelete)
 //	in scope, disabled      -                  update, active off update
-//	out of scope            -                  active off         -
+//	out of scope            -                  active off *       -
 //	soft-deleted            -                  active off         -
 //	gone                    -                  DELETE if managed  DELETE if managed
+//
+// * nothing where SkipOutOfScopeDeletions is set and the account is enabled.
 func (p *Pusher) pushUser(ctx context.Context, id string, full bool, t *tally) error {
 	src := p.sourceOf(id)
 	j := &job{p: p, t: t, id: id, kind: "User", path: "/Users", name: src.user.UserPrincipalName, rec: p.recordOf(id), full: full}
@@ -115,6 +123,11 @@ func (p *Pusher) pushUser(ctx context.Context, id string, full bool, t *tally) e
 		return nil
 	case !src.known:
 		return j.purge(ctx)
+	case src.kept:
+		if j.rec.exported["active"] != "False" {
+			j.done(Skipped, "SkipOutOfScopeDeletions")
+		}
+		return nil
 	case !src.inScope && j.rec.exported["active"] == "False":
 		if src.present && j.rec.managed {
 			j.rec.managed = false

@@ -32,6 +32,8 @@ func (t *Tenant) table() []route {
 		get("/users/{id}", UserReadAll, t.getUser),
 		get("/users/{id}/appRoleAssignments", ApplicationReadAll, t.userAssignments),
 		get("/users/{id}/memberOf", GroupMemberReadAll, t.userMemberOf),
+		get("/users/{id}/memberOf/graph.group", GroupMemberReadAll, t.userMemberOf),
+		get("/users/{id}/memberOf/microsoft.graph.group", GroupMemberReadAll, t.userMemberOf),
 		{method: http.MethodPost, pattern: "/users/{id}/checkMemberGroups", needs: GroupMemberReadAll, handle: t.checkMemberGroups},
 		get("/groups", GroupMemberReadAll, t.listGroups),
 		get("/groups/delta()", GroupMemberReadAll, t.groupDelta),
@@ -47,6 +49,9 @@ func (t *Tenant) table() []route {
 		get("/servicePrincipals", ApplicationReadAll, t.listServicePrincipals),
 		get("/servicePrincipals/{id}", ApplicationReadAll, t.getServicePrincipal),
 		get("/servicePrincipals/{id}/appRoleAssignedTo", ApplicationReadAll, t.assignedTo),
+		get("/servicePrincipals/{id}/synchronization/secrets", SynchronizationReadAll, t.getSecrets),
+		{method: http.MethodPut, pattern: "/servicePrincipals/{id}/synchronization/secrets",
+			needs: SynchronizationReadWriteAll, handle: t.putSecrets, free: true},
 		get("/servicePrincipals/{id}/synchronization/jobs", SynchronizationReadAll, t.listJobs),
 		get("/servicePrincipals/{id}/synchronization/jobs/{job}", SynchronizationReadAll, t.getJob),
 		get("/servicePrincipals/{id}/synchronization/jobs/{job}/schema", SynchronizationReadAll, t.getSchema),
@@ -110,15 +115,14 @@ func (t *Tenant) answer(r *request) (reply, []Fault) {
 		return fail(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '"+segs[len(segs)-1]+"'."), nil
 	}
 	struck := t.faults.strikes(r)
-	lag := 0
+	lag := t.replica.read(t.Version())
 	for _, f := range struck {
 		lag = max(lag, f.Lag)
-		f.pause()
+		r.shift += f.Shift
+		f.pause(r.gone)
 	}
-	for _, f := range struck {
-		if rep := f.failure(); rep != nil {
-			return *rep, struck
-		}
+	if rep := t.struckDown(r, struck); rep != nil {
+		return *rep, struck
 	}
 	if t.denied(rt.needs) {
 		return fail(http.StatusForbidden, "Authorization_RequestDenied",
@@ -131,7 +135,7 @@ func (t *Tenant) answer(r *request) (reply, []Fault) {
 		t.view(lag, func(d *directory) { rep = rt.handle(d, r) })
 	}
 	for _, f := range struck {
-		f.spoil(rep)
+		f.spoil(r, rep)
 		if f.BeforeAnswer != nil {
 			f.BeforeAnswer()
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 // Schema is how the provisioning job maps and scopes what it pushes, as Graph shows it. A Pusher sets it to its own
-// mapping; a change made by hand is shown and not followed.
+// mapping and follows its scoping filters; any other change made by hand is shown and not followed.
 type Schema struct {
 	Users, Groups ObjectMapping
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -31,6 +32,8 @@ type seeder struct {
 	rng     *rand.Rand
 	created time.Time
 	taken   map[string]bool // addresses
+	next    map[string]int  // the number to try next for a base of addresses
+	drawn   []int           // by person: the group that drew them last
 	given   []name
 	family  []name
 	titles  []string
@@ -40,8 +43,11 @@ type seeder struct {
 func seed(d *directory, cfg Config, rng *rand.Rand) {
 	s := &seeder{
 		d: d, cfg: cfg, rng: rng, created: time.Date(2024, 3, 4, 9, 0, 0, 0, time.UTC),
-		taken: map[string]bool{}, given: givenNames(), family: surnames(), titles: jobTitles(), names: groupNames(),
+		taken: map[string]bool{}, next: map[string]int{}, given: givenNames(), family: surnames(), titles: jobTitles(), names: groupNames(),
 	}
+	everyone := max(0, cfg.Members) + share(cfg.Disabled, cfg.Members, 50) + share(cfg.Outsiders, cfg.Members, 10)
+	d.users, d.upns = make(map[string]*User, everyone), make(map[string]string, everyone) // one growth less at any size
+	d.memberOf = make(map[string]*idset, everyone)
 	members := s.people(cfg.Members, false)
 	disabled := s.people(share(cfg.Disabled, cfg.Members, 50), true)
 	outsiders := s.people(share(cfg.Outsiders, cfg.Members, 10), false)
@@ -71,6 +77,7 @@ func (s *seeder) people(n int, disabled bool) []string {
 		u.Disabled = disabled
 		s.d.users[u.ObjectID] = u
 		s.d.upns[fold(u.UserPrincipalName)] = u.ObjectID
+		s.d.mails.set(u.Mail, u.UserPrincipalName, u.ObjectID, true)
 		s.d.userIDs.ids = append(s.d.userIDs.ids, u.ObjectID)
 		out = append(out, u.ObjectID)
 	}
@@ -80,8 +87,9 @@ func (s *seeder) people(n int, disabled bool) []string {
 func (s *seeder) person() *User {
 	given, family := s.given[s.rng.IntN(len(s.given))], s.family[s.rng.IntN(len(s.family))]
 	local := s.address(given.ascii + "." + family.ascii)
+	upn := local + "@" + s.cfg.Domain
 	u := &User{
-		ObjectID: newID(s.rng), UserPrincipalName: local + "@" + s.cfg.Domain, MailNickname: local,
+		ObjectID: newID(s.rng), UserPrincipalName: upn, MailNickname: upn[:len(local)], // which shares its memory
 		GivenName: given.written, Surname: family.written, DisplayName: given.written + " " + family.written,
 		JobTitle: s.titles[s.rng.IntN(len(s.titles))], Department: s.names[s.rng.IntN(len(s.names))],
 		Created: s.created.Add(time.Duration(len(s.d.userIDs.ids)) * time.Minute),
@@ -96,8 +104,8 @@ func (s *seeder) person() *User {
 // address returns base, or base with the first number that makes it unique.
 func (s *seeder) address(base string) string {
 	out := base
-	for i := 2; s.taken[out]; i++ {
-		out = fmt.Sprintf("%s%d", base, i)
+	for i := max(2, s.next[base]); s.taken[out]; i++ { // no address is given back, so that lower numbers are taken
+		out, s.next[base] = base+strconv.Itoa(i), i
 	}
 	s.taken[out] = true
 	return out
@@ -144,12 +152,12 @@ func (s *seeder) join(groupID, principal string) {
 
 // fill puts people into groups: the first group holds two fifths of them, each further one less, none fewer than three.
 func (s *seeder) fill(groups, people []string) {
+	s.drawn = make([]int, len(people))
 	for i, g := range groups {
 		size := min(len(people), max(3, len(people)*2/(5+3*i)))
-		picked := make(map[int]bool, size)
-		for len(picked) < size {
-			if n := s.rng.IntN(len(people)); !picked[n] {
-				picked[n] = true
+		for picked := 0; picked < size; {
+			if n := s.rng.IntN(len(people)); s.drawn[n] != i+1 {
+				s.drawn[n], picked = i+1, picked+1
 				s.join(g, people[n])
 			}
 		}
@@ -177,6 +185,9 @@ func (s *seeder) assign(principals []string, group bool) {
 	}
 }
 
+// unassignedMost bounds the groups that aren't assigned: in a tenant of a million they would hold most memberships.
+const unassignedMost = 5000
+
 // unassigned adds groups that aren't assigned: a sixth more, and one that is nested in the first assigned group. Half of
 // the outsiders are in the nested one, which puts none of them in scope.
 func (s *seeder) unassigned(groups, members, outsiders []string) {
@@ -184,10 +195,8 @@ func (s *seeder) unassigned(groups, members, outsiders []string) {
 		return
 	}
 	for i, g := range s.groups(share(0, len(groups), 6), len(groups)) {
-		for j, id := range members {
-			if j%11 == i%11 {
-				s.join(g, id)
-			}
+		for j := i % 11; j < min(len(members), 11*unassignedMost); j += 11 {
+			s.join(g, members[j])
 		}
 	}
 	nested := s.group("All " + strings.TrimSpace(s.d.groups[groups[0]].DisplayName) + " Contractors")

@@ -30,10 +30,11 @@ func (t *Tenant) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r := &request{
 		method: req.Method, path: "/" + strings.Trim(path, "/"), query: req.URL.Query(), header: req.Header,
-		body: body, base: origin(req) + "/v1.0",
+		body: body, base: origin(req) + "/v1.0", gone: req.Context().Done(),
 	}
 	if r.path == "/$batch" && r.method == http.MethodPost {
-		t.send(w, req, t.batch(r), nil)
+		rep, struck := t.batch(r)
+		t.send(w, req, rep, struck)
 		return
 	}
 	rep, struck := t.answer(r)
@@ -81,25 +82,14 @@ func (t *Tenant) send(w http.ResponseWriter, req *http.Request, rep reply, struc
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8")
+	h.Set("Date", t.cfg.Now().UTC().Format(http.TimeFormat))
 	h.Set("OData-Version", "4.0")
 	h.Set("request-id", id)
 	h.Set("client-request-id", client)
 	for k, v := range rep.header {
 		h.Set(k, v)
 	}
-	truncate := false
-	for _, f := range struck {
-		if f.Drop {
-			panic(http.ErrAbortHandler)
-		}
-		truncate = truncate || f.Truncate
-	}
-	h.Set("Content-Length", fmt.Sprint(len(body)))
-	w.WriteHeader(rep.status)
-	if truncate {
-		body = body[:len(body)/2] // the server closes the connection over the shortfall
-	}
-	_, _ = w.Write(body) // the client is gone: nobody is left to tell
+	deliver(w, rep.status, body, struck, req.Context().Done())
 }
 
 // sign adds to an error body what tells one failure from another.
@@ -126,16 +116,6 @@ func (t *Tenant) nextRequestID() string {
 	defer t.state.Unlock()
 	t.reqs++
 	return fmt.Sprintf("5e0d1d00-0000-4000-8000-%012x", t.reqs)
-}
-
-// pause runs what a fault wants to happen before the directory is read.
-func (f Fault) pause() {
-	if f.Delay > 0 {
-		time.Sleep(f.Delay)
-	}
-	if f.BeforeRead != nil {
-		f.BeforeRead()
-	}
 }
 
 // Server is a tenant that listens.

@@ -53,12 +53,14 @@ type Config struct {
 // Tenant is a simulated Entra tenant with one enterprise application and its provisioning job. It is an http.Handler
 // and safe for concurrent use.
 type Tenant struct {
-	cfg    Config
-	appID  string
-	jobID  string
-	routes []route
-	faults faults
-	counts counter
+	cfg     Config
+	appID   string
+	jobID   string
+	routes  []route
+	faults  faults
+	counts  counter
+	reached reached
+	replica replica
 
 	mu      sync.RWMutex
 	dir     *directory
@@ -70,6 +72,7 @@ type Tenant struct {
 	lacks      map[Permission]bool
 	job        jobState
 	schema     Schema
+	secrets    map[string]string           // the job's settings that Graph keeps beside its credentials
 	restarts   []string                    // the resetScope of each restart
 	restarted  bool                        // and no cycle has begun since
 	testTarget func(context.Context) error // the push engine's connection test
@@ -101,9 +104,10 @@ func New(cfg Config) *Tenant {
 	}
 	t := &Tenant{cfg: cfg, appID: newID(ids), dir: newDirectory(), ids: ids, lacks: map[Permission]bool{}}
 	t.delta.size = cfg.DeltaLog
-	t.schema = SchemaOf(Mapping{})
+	t.schema, t.secrets = SchemaOf(Mapping{}), map[string]string{"SyncAll": "false"}
 	t.jobID = "scim." + strings.ReplaceAll(cfg.TenantID, "-", "") + "." + newID(ids)
 	t.routes = t.table()
+	t.faults.seed = cfg.Seed
 	seed(t.dir, cfg, ids)
 	return t
 }
