@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/rosterd/rosterd/internal/roster"
 )
@@ -20,6 +21,8 @@ type Counts struct {
 	all        map[roster.Guarded]int // actions of the class that a limit may hold
 	counted    map[roster.Guarded]int // those of them that limits count
 	needing    map[roster.Guarded]int // actions of no or another class that need the class
+	kinds      map[roster.Kind]int    // actions by kind of drift
+	conflicts  int
 	alwaysHeld int
 	teams      map[string]*teamCount
 	attributes map[string]*attributeCount
@@ -36,11 +39,29 @@ type attributeCount struct {
 	pairs            []Pair
 }
 
+// examples shows the first members of whom the attribute differs.
+func (a *attributeCount) examples() string {
+	pairs := make([]string, len(a.pairs))
+	for i, p := range a.pairs {
+		pairs[i] = fmt.Sprintf("%s: %q here, %q there", p.Name, p.Here, p.There)
+	}
+	return strings.Join(pairs, "; ")
+}
+
+// removals counts what a limit may hold that takes something away.
+func (c *Counts) removals() int {
+	return c.all[roster.GuardMember] + c.all[roster.GuardMembership] + c.all[roster.GuardTeam]
+}
+
 // Add counts one drift of the plan.
 func (c *Counts) Add(d roster.Drift) {
 	if c.all == nil {
 		c.all, c.counted, c.needing = map[roster.Guarded]int{}, map[roster.Guarded]int{}, map[roster.Guarded]int{}
 		c.teams, c.attributes = map[string]*teamCount{}, map[string]*attributeCount{}
+		c.kinds = map[roster.Kind]int{}
+	}
+	if d.Kind == roster.ConflictKind {
+		c.conflicts++
 	}
 	if d.Kind == roster.StaleMember {
 		c.addAttributes(&d)
@@ -54,6 +75,7 @@ func (c *Counts) Add(d roster.Drift) {
 	case d.Waits != "":
 		return
 	}
+	c.kinds[d.Kind]++
 	for _, need := range d.Needs {
 		c.needing[need]++
 	}

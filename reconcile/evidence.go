@@ -11,6 +11,7 @@ import (
 type sight struct {
 	state    roster.LinkState
 	silent   bool // the snapshot does not speak of them
+	left     bool // they went out of scope, and their account is as it was
 	kept     bool // the IdP wants what they are here, on or off, to stay; state is LinkOn then
 	there    *roster.WantedMember
 	stamp    int64
@@ -21,10 +22,11 @@ func (r Rules) snapshot(c *roster.MemberCandidate) sight {
 	at := r.readAt()
 	switch {
 	case c.There == nil:
-		return sight{state: roster.LinkGone, silent: true, stamp: c.SilenceStamp, evidence: []roster.Evidence{
+		// Silence doesn't tell who left from who was deleted: the look does.
+		return sight{state: roster.LinkGone, silent: true, left: left(c.Look), stamp: c.SilenceStamp, evidence: []roster.Evidence{
 			r.saw(at, r.absent(c.Ungranted))}}
 	case c.There.Gone != "":
-		return sight{state: roster.LinkGone, stamp: c.There.Stamp, evidence: []roster.Evidence{r.saw(at, c.There.Gone)}}
+		return sight{state: roster.LinkGone, left: c.There.OutOfScope, stamp: c.There.Stamp, evidence: []roster.Evidence{r.saw(at, c.There.Gone)}}
 	case c.There.Keep:
 		return sight{state: roster.LinkOn, kept: true, there: c.There, stamp: c.There.Stamp, evidence: []roster.Evidence{
 			r.saw(at, keeps)}}
@@ -32,21 +34,35 @@ func (r Rules) snapshot(c *roster.MemberCandidate) sight {
 		return sight{state: roster.LinkOn, there: c.There, stamp: c.There.Stamp, evidence: []roster.Evidence{
 			r.saw(at, inScope(c.There.Scope))}}
 	}
-	return sight{state: roster.LinkOff, there: c.There, stamp: c.There.Stamp, evidence: []roster.Evidence{
-		r.saw(at, r.words().disabled)}}
+	return sight{state: roster.LinkOff, left: c.There.OutOfScope, there: c.There, stamp: c.There.Stamp, evidence: []roster.Evidence{
+		r.saw(at, r.off(c.There))}}
+}
+
+// left reports whether a look found somebody out of scope whose account is on all the same.
+func left(l *roster.Look) bool {
+	if l == nil || !l.Found || l.There == nil {
+		return false
+	}
+	return l.There.OutOfScope || !l.InScope && l.There.Gone == "" && l.There.Enabled
 }
 
 // second is what a look says. Its evidence says that it was one.
 func (r Rules) second(l *roster.Look) sight {
-	s := sight{there: l.There, stamp: l.Stamp}
+	s := sight{there: l.There, stamp: l.Stamp, left: left(l)}
 	text := ""
 	switch {
+	case !l.Found && l.Why != "":
+		s.state, s.there, text = roster.LinkGone, nil, l.Why+", by a second look"
 	case !l.Found:
 		s.state, s.there, text = roster.LinkGone, nil, "no such person found by a second look"
+	case l.There != nil && l.There.Gone != "":
+		s.state, s.there, text = roster.LinkGone, nil, l.There.Gone+", by a second look"
 	case l.There != nil && l.There.Keep && l.InScope:
 		s.state, s.kept, text = roster.LinkOn, true, keeps+", by a second look"
 	case l.There != nil && !l.There.Keep && !l.There.Enabled:
-		s.state, text = roster.LinkOff, r.words().disabled+", by a second look"
+		s.state, text = roster.LinkOff, r.off(l.There)+", by a second look"
+	case !l.InScope && l.Why != "":
+		s.state, text = roster.LinkOff, l.Why+", by a second look"
 	case !l.InScope:
 		s.state, text = roster.LinkOff, r.words().unassigned
 	default:
@@ -104,6 +120,14 @@ func (r Rules) words() words {
 		w.disabled = "accountEnabled is false"
 	}
 	return w
+}
+
+// off says why somebody is off.
+func (r Rules) off(there *roster.WantedMember) string {
+	if there.Off != "" {
+		return there.Off
+	}
+	return r.words().disabled
 }
 
 // absent says what the silence about somebody means. Ungranted: no group's list was needed for it.

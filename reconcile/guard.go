@@ -5,9 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/rosterd/rosterd/internal/roster"
+)
+
+// The limits that hold single attributes of updates.
+const (
+	limitMismatch = "mapping_mismatch"
+	limitRenames  = "renames"
 )
 
 // Limit bounds what runs may do to what a connection owns. It is crossed by more than Ceiling actions, or by more than
@@ -20,7 +25,7 @@ func (l Limit) Crossed(actions, of int) bool {
 }
 
 func (l Limit) validate(name string) error {
-	if l.Floor < 0 || l.Ceiling < l.Floor || l.Percent < 0 || l.Percent > 100 {
+	if l.Floor < 0 || l.Ceiling >= 0 && l.Ceiling < l.Floor || l.Ceiling < -1 || l.Percent < 0 || l.Percent > 100 {
 		return fmt.Errorf("guard limit %s: ceiling %d, floor %d, percent %d out of range", name, l.Ceiling, l.Floor, l.Percent)
 	}
 	return nil
@@ -38,6 +43,12 @@ type Limits struct {
 	TeamFloor, TeamPercent int
 	// One attribute may differ on MismatchFloor linked members, and on MismatchPercent of them.
 	MismatchFloor, MismatchPercent int
+	// Renames bounds the changes of userName in one run, as a share of the linked members: a userName is what a person
+	// signs in by, and one that is given to the wrong person gives their account away.
+	Renames Limit
+	// Conflicts bounds the conflicts of one run, as a share of the linked members. Beyond it the run removes nothing: where
+	// so many can't be told apart any more, whoever seems to have left may be one of them.
+	Conflicts Limit
 }
 
 // DefaultLimits returns the limits of a connection that sets none.
@@ -49,20 +60,30 @@ func DefaultLimits() Limits {
 		Reactivations: members,
 		TeamFloor:     10, TeamPercent: 50,
 		MismatchFloor: 10, MismatchPercent: 20,
+		Renames:   Limit{Ceiling: 500, Floor: 10, Percent: 10},
+		Conflicts: Limit{Ceiling: 500, Floor: 10, Percent: 20},
+	}
+}
+
+// NamedLimit is a limit as a connection's policy calls it; one without a ceiling has -1.
+type NamedLimit struct {
+	Name string
+	Limit
+}
+
+// Named returns all limits, in the order of the documentation.
+func (l Limits) Named() []NamedLimit {
+	return []NamedLimit{
+		{"members", l.Members}, {"memberships", l.Memberships}, {"reactivations", l.Reactivations},
+		{"team", Limit{-1, l.TeamFloor, l.TeamPercent}}, {limitMismatch, Limit{-1, l.MismatchFloor, l.MismatchPercent}},
+		{limitRenames, l.Renames}, {"conflicts", l.Conflicts},
 	}
 }
 
 // Validate reports a limit that makes no sense.
 func (l Limits) Validate() error {
-	for _, c := range []struct {
-		name  string
-		limit Limit
-	}{
-		{"members", l.Members}, {"memberships", l.Memberships}, {"reactivations", l.Reactivations},
-		{"team", Limit{l.TeamFloor, l.TeamFloor, l.TeamPercent}},
-		{"mapping_mismatch", Limit{l.MismatchFloor, l.MismatchFloor, l.MismatchPercent}},
-	} {
-		if err := c.limit.validate(c.name); err != nil {
+	for _, n := range l.Named() {
+		if err := n.validate(n.Name); err != nil {
 			return err
 		}
 	}
@@ -88,6 +109,8 @@ type Facts struct {
 	FirstRun, SettingsChanged, TargetChanged, TooManyDeletes bool
 	// Mapping is the line of the mapping that writes each attribute, for a person to read.
 	Mapping map[string]string
+	// Policy says which kinds of drift are held whatever their number.
+	Policy Policy
 }
 
 // Mismatch is an attribute that differs on too many members for it to be their fault.
@@ -109,13 +132,17 @@ type Verdict struct {
 	every      string // the limit that holds every removal
 	classes    map[roster.Guarded]string
 	teams      map[string]bool
-	attributes map[string]bool
+	attributes map[string]string // held attributes of updates, with the limit that holds each
+	kinds      map[roster.Kind]bool
 }
 
 // Check holds a plan against the limits.
 func (l Limits) Check(c *Counts, f Facts) *Verdict {
-	v := &Verdict{classes: map[roster.Guarded]string{}, teams: map[string]bool{}, attributes: map[string]bool{}}
+	v := &Verdict{
+		classes: map[roster.Guarded]string{}, teams: map[string]bool{}, attributes: map[string]string{}, kinds: map[roster.Kind]bool{},
+	}
 	v.checkFlags(c, f)
+	v.checkConflicts(c, l.Conflicts, f)
 	v.checkClass(c, l.Members, roster.GuardMember, "deactivations of members", f.Day.Members, f.Owned.Members, f.Day.Began.Members)
 	v.checkClass(c, l.Memberships, roster.GuardMembership, "removals of memberships", f.Day.Memberships,
 		f.Owned.Memberships, f.Day.Began.Memberships)
@@ -126,12 +153,14 @@ func (l Limits) Check(c *Counts, f Facts) *Verdict {
 			Text: fmt.Sprintf("%d removals rest on absence alone, of what was never linked: always held", c.alwaysHeld)})
 	}
 	v.checkMapping(c, l, f)
+	v.checkRenames(c, l.Renames, f)
+	v.checkPolicy(c, f.Policy)
 	return v
 }
 
 // checkFlags holds every removal while the connection is not to be trusted with any.
 func (v *Verdict) checkFlags(c *Counts, f Facts) {
-	removals := c.all[roster.GuardMember] + c.all[roster.GuardMembership] + c.all[roster.GuardTeam]
+	removals := c.removals()
 	if removals == 0 {
 		return
 	}
@@ -151,6 +180,35 @@ func (v *Verdict) checkFlags(c *Counts, f Facts) {
 		v.Limits = append(v.Limits, roster.HeldLimit{Limit: flag.name, Actions: removals, Of: f.Owned.Members,
 			Text: fmt.Sprintf("all %d removals: %s", removals, flag.why)})
 	}
+}
+
+// checkConflicts holds every removal while more is in conflict than can be.
+func (v *Verdict) checkConflicts(c *Counts, l Limit, f Facts) {
+	removals, of := c.removals(), max(f.Linked, f.Owned.Members)
+	if removals == 0 || c.conflicts == 0 || !l.Crossed(c.conflicts, of) {
+		return
+	}
+	v.every = cmp.Or(v.every, "conflicts")
+	v.Limits = append(v.Limits, roster.HeldLimit{
+		Limit: "conflicts", Actions: removals, Of: of, Ceiling: l.Ceiling, Floor: l.Floor, Percent: l.Percent, Window: "run",
+		Text: fmt.Sprintf("all %d removals: %d conflicts, with %d linked members, cross the limit of %d, or of %d and %d%%",
+			removals, c.conflicts, of, l.Ceiling, l.Floor, l.Percent),
+	})
+}
+
+// checkRenames holds the changes of userName, unless they are held as a mismatch of the mapping.
+func (v *Verdict) checkRenames(c *Counts, l Limit, f Facts) {
+	a := c.attributes[roster.AttrUserName]
+	if a == nil || a.updates == 0 || v.attributes[roster.AttrUserName] != "" || !l.Crossed(a.updates, f.Linked) {
+		return
+	}
+	v.attributes[roster.AttrUserName] = limitRenames
+	v.Limits = append(v.Limits, roster.HeldLimit{
+		Limit: limitRenames, Actions: a.updates + c.needing[roster.GuardRename], Of: f.Linked,
+		Ceiling: l.Ceiling, Floor: l.Floor, Percent: l.Percent, Window: "run",
+		Text: fmt.Sprintf("%d changes of userName of %d linked members (run) cross the limit of %d, or of %d and %d%% (%s)",
+			a.updates, f.Linked, l.Ceiling, l.Floor, l.Percent, a.examples()),
+	})
 }
 
 // checkClass holds a class of actions if the run, or the day with it, crosses the limit.
@@ -206,21 +264,17 @@ func (v *Verdict) checkMapping(c *Counts, l Limits, f Facts) {
 		if a.updates == 0 {
 			continue
 		}
-		v.attributes[attr] = true
+		v.attributes[attr] = limitMismatch
 		actions := a.updates
 		if attr == roster.AttrUserName {
 			actions += c.needing[roster.GuardRename]
 		}
 		text := fmt.Sprintf("%s differs on %d of %d linked members", attr, a.members, f.Linked)
-		pairs := make([]string, len(a.pairs))
-		for i, p := range a.pairs {
-			pairs[i] = fmt.Sprintf("%s: %q here, %q there", p.Name, p.Here, p.There)
-		}
-		text += " (" + strings.Join(pairs, "; ") + ")"
+		text += " (" + a.examples() + ")"
 		if line := f.Mapping[attr]; line != "" {
 			text += "; mapping: " + line
 		}
-		v.Limits = append(v.Limits, roster.HeldLimit{Limit: "mapping_mismatch", Actions: actions, Of: f.Linked,
+		v.Limits = append(v.Limits, roster.HeldLimit{Limit: limitMismatch, Actions: actions, Of: f.Linked,
 			Floor: l.MismatchFloor, Percent: l.MismatchPercent, Window: "run", Text: text})
 	}
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -18,8 +19,9 @@ import (
 //	| removes (member, membership, team)            | in a first run, and after a change of mapping or target   |
 //	| is of a class whose limit was crossed         | yes                                                       |
 //	| removes from a guarded team, or removes it    | if that team loses too much                               |
+//	| is of a kind that the policy holds            | yes                                                       |
 //	| needs what is held                            | with it                                                   |
-//	| updates mismatched attributes and nothing else| yes; with others beside them, Split parts the two         |
+//	| updates held attributes and nothing else      | yes; with others beside them, Split parts the two         |
 func (v *Verdict) Held(d roster.Drift) (limit, note string, ok bool) {
 	class := d.Guard()
 	switch {
@@ -35,6 +37,8 @@ func (v *Verdict) Held(d roster.Drift) (limit, note string, ok bool) {
 		return v.classes[class], v.text(v.classes[class]), true
 	case (class == roster.GuardTeam || class == roster.GuardMembership) && v.teams[teamOf(&d)]:
 		return "team", "its team would lose too much at once, or be removed", true
+	case v.kinds[d.Kind]:
+		return limitPolicy, "the connection's policy holds " + string(d.Kind) + " for approval", true
 	}
 	for _, need := range d.Needs {
 		if by := v.holdsClass(need); by != "" {
@@ -42,13 +46,14 @@ func (v *Verdict) Held(d roster.Drift) (limit, note string, ok bool) {
 		}
 	}
 	if bad := v.mismatched(&d); len(bad) > 0 && len(bad) == len(d.Values) {
-		return "mapping_mismatch", mismatchNote(bad), true
+		limit, note := v.heldValues(bad)
+		return limit, note, true
 	}
 	return "", "", false
 }
 
 // Split parts a drift into what may be applied now and what is held; either may be nil. Both parts of an update that
-// has mismatched attributes beside others carry no link: only the next run knows whether everything was written.
+// has held attributes beside others carry no link: only the next run knows whether everything was written.
 func (v *Verdict) Split(d roster.Drift) (now, held *roster.Drift, limit, note string) {
 	if limit, note, ok := v.Held(d); ok {
 		return nil, &d, limit, note
@@ -67,10 +72,28 @@ func (v *Verdict) Split(d roster.Drift) (now, held *roster.Drift, limit, note st
 	}
 	rest.Link, part.Link = nil, nil
 	rest.Reason, part.Reason = differs(rest.Before, rest.Values), differs(part.Before, part.Values)
-	return &rest, &part, "mapping_mismatch", mismatchNote(bad)
+	limit, note = v.heldValues(bad)
+	return &rest, &part, limit, note
 }
 
-func mismatchNote(bad []string) string { return "mapping mismatch: " + strings.Join(bad, ", ") }
+// heldValues names the limit that holds attributes of an update, the mismatch before the renames, and says so in words.
+func (v *Verdict) heldValues(bad []string) (limit, note string) {
+	var notes []string
+	words := map[string]string{limitMismatch: "mapping mismatch: ", limitRenames: "too many changes of "}
+	for _, by := range []string{limitMismatch, limitRenames} {
+		var paths []string
+		for _, path := range bad {
+			if v.attributes[path] == by {
+				paths = append(paths, path)
+			}
+		}
+		if len(paths) > 0 {
+			limit = cmp.Or(limit, by)
+			notes = append(notes, words[by]+strings.Join(paths, ", "))
+		}
+	}
+	return limit, strings.Join(notes, "; ")
+}
 
 // mismatched returns the attributes of an update that are held, sorted.
 func (v *Verdict) mismatched(d *roster.Drift) []string {
@@ -79,7 +102,7 @@ func (v *Verdict) mismatched(d *roster.Drift) []string {
 	}
 	var out []string
 	for _, path := range slices.Sorted(maps.Keys(d.Values)) {
-		if v.attributes[path] {
+		if v.attributes[path] != "" {
 			out = append(out, path)
 		}
 	}
@@ -93,8 +116,10 @@ func removes(class roster.Guarded) bool {
 // holdsClass says by which limit a whole class is held; empty: it isn't.
 func (v *Verdict) holdsClass(class roster.Guarded) string {
 	switch {
-	case class == roster.GuardRename && v.attributes[roster.AttrUserName]:
-		return "mapping_mismatch"
+	case class == roster.GuardRename && v.attributes[roster.AttrUserName] != "":
+		return v.attributes[roster.AttrUserName]
+	case v.kinds[kindOf(class)]:
+		return limitPolicy
 	case removes(class) && v.every != "":
 		return v.every
 	}

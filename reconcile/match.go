@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rosterd/rosterd/internal/roster"
@@ -25,13 +26,16 @@ type matched struct {
 //	| one linked here to another object, another's, or local      | conflict      |
 //	| two or more                                                 | conflict      |
 //
-// Deleted members are no match, nor is one who gives up the userName to this person in the same run, nor by email one
+// Only the connection's own rules are tried (Rules.Match). Deleted members are no match, nor is one whose link to the person an operator undid, nor one who gives up the userName to this person in the same run, nor by email one
 // whose userName is another person's there. An owner who is local is never adopted by policy.
 func (r Rules) match(c *roster.MemberCandidate, there *roster.WantedMember) matched {
 	for _, rule := range []string{RuleID, RuleExternalID, RuleUserName, RuleEmail} {
+		if !r.uses(rule) {
+			continue
+		}
 		var found []*roster.Match
 		for i := range c.Matches {
-			if m := &c.Matches[i]; matches(rule, m, there) && !r.givesUp(m, c.ObjectID, there.UserName()) &&
+			if m := &c.Matches[i]; matches(rule, m, there) && !slices.Contains(c.Refused, m.Member.ID) && !r.givesUp(m, c.ObjectID, there.UserName()) &&
 				(rule != RuleEmail || m.Namesake == "" || m.Namesake == c.ObjectID) {
 				found = append(found, m)
 			}
@@ -51,6 +55,8 @@ func (r Rules) match(c *roster.MemberCandidate, there *roster.WantedMember) matc
 	}
 	return matched{}
 }
+
+func (r Rules) uses(rule string) bool { return len(r.Match) == 0 || slices.Contains(r.Match, rule) }
 
 func matches(rule string, m *roster.Match, there *roster.WantedMember) bool {
 	if m.Member.Status == roster.Deleted {
@@ -90,14 +96,14 @@ func holds(m *roster.Member, name string) bool {
 }
 
 // givesUp reports whether a match holds the name now and is renamed in this run, since the object that it is linked to
-// wants another. Its rename goes first. Not renamed is who is another connection's, whom an operator switched off, and
-// whose name stays as a push or an operator wrote it.
+// wants another. Its rename goes first. Not renamed is who is another connection's, whom an operator switched off, who
+// is excluded, and whose name stays as a push or an operator wrote it.
 func (r Rules) givesUp(m *roster.Match, object, name string) bool {
 	switch {
 	case !holds(&m.Member, name), m.LinkedObject == "", m.LinkedObject == object,
 		m.LinkedWants == "", roster.Fold(m.LinkedWants) == roster.Fold(name):
 		return false
-	case !r.mine(m.Member.Connection), !m.Member.Status.Live() && m.Member.OffBy == roster.ByOperator:
+	case !r.mine(m.Member.Connection), !m.Member.Status.Live() && m.Member.OffBy == roster.ByOperator, r.Excluded.Of(m.Member.ID) != nil:
 		return false
 	}
 	by := m.Member.UserNameBy

@@ -17,6 +17,12 @@ func TestFirstLinkOfAMember(t *testing.T) {
 	delta.Delta = true
 	adopt := rules()
 	adopt.AdoptLocal = true
+	byID := rules()
+	byID.Match = []string{reconcile.RuleExternalID, reconcile.RuleEmail}
+	undone := func(c roster.MemberCandidate, ids ...string) roster.MemberCandidate {
+		c.Refused = ids
+		return c
+	}
 	named := func(m *roster.Member) roster.Match { return roster.Match{Member: *m, ByUserName: true} }
 	mailed := func(m *roster.Member) roster.Match { return roster.Match{Member: *m, ByEmail: true} }
 	linked := func(m roster.Match, object, wants string) roster.Match {
@@ -54,6 +60,11 @@ func TestFirstLinkOfAMember(t *testing.T) {
 		"by email in a delta":                {delta, first(wanted(want(roster.AttrUserName, "a2@x")), mailed(alice())), "missing_member none again", "waits for a full run"},
 		"by email in a delta, disabled":      {delta, first(wanted(off, want(roster.AttrUserName, "a2@x")), mailed(alice())), "", ""},
 		"by userName in a delta":             {delta, first(wanted(), named(alice())), "link made m1 by userName", ""},
+		"by a rule that isn't used":          {byID, first(wanted(), named(alice())), "conflict none", "doesn't match by userName"},
+		"by email where it is used":          {byID, first(wanted(), mailed(alice(set(roster.AttrUserName, "x@x")))), "link made m1 by email; stale_member none again userName=alice@x", ""},
+		"an undone link":                     {rules(), undone(first(wanted(), named(alice())), "m1"), "conflict none", "an operator undid the link"},
+		"an undone link, disabled there":     {rules(), undone(first(wanted(off), named(alice())), "m1"), "", ""},
+		"an undone link, and another match":  {rules(), undone(first(wanted(), named(alice()), roster.Match{Member: *bob(), ByEmail: true}), "m2"), "link made m1 by userName", ""},
 		"a link to a member who was removed": {rules(), roster.MemberCandidate{ObjectID: obj, There: wanted(), Link: linkOf(bob(), wanted()), Matches: []roster.Match{named(alice())}}, "link moved m1 by userName", ""},
 	})
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rosterd/rosterd/internal/roster"
 )
@@ -33,6 +34,7 @@ type person struct {
 //	| off, gone   | yes  | live            | orphaned_member: deactivate; conflict if it is the last owner; none  |
 //	|             |      |                 | if ownership passes to another connection                            |
 //	| silent      | yes  | live            | the same, but only if all lists are whole and a look agrees          |
+//	| left        | yes  | live            | the same, but none where the IdP's job keeps who goes out of scope   |
 //	| off, silent | yes  | off             | nothing but the link's state                                         |
 //	| kept        | no   | no match, off   | nothing                                                              |
 //	| kept        | no   | one live match  | link, then as linked                                                 |
@@ -45,11 +47,26 @@ type person struct {
 //
 // Of whom an identity provider said that they left ("gone"), nothing else counts. A delta that knows of nothing that puts
 // somebody in scope is silent of them; it links nobody by email alone. A person whom an open held plan covers is judged by the snapshot alone and listed. What a fresh push meets, settle says.
+// Who is excluded is judged like that too, and nothing is linked.
 func (r Rules) Member(c roster.MemberCandidate) Decision {
-	if unlinked(&c) {
+	return r.reported(r.judgeMember(c))
+}
+
+func (r Rules) judgeMember(c roster.MemberCandidate) Decision {
+	var excluded *roster.Exclusion
+	if c.Here != nil {
+		excluded = r.Excluded.Of(c.Here.ID)
+	}
+	switch {
+	case unlinked(&c) && excluded != nil:
+		return Decision{} // not even looked up
+	case unlinked(&c):
 		return r.unlinkedMember(&c)
 	}
 	f := first{judged: r.judge(&c, r.snapshot(&c))}
+	if excluded != nil {
+		return leftAlone(f.judged, excluded)
+	}
 	f.silent = c.There == nil
 	f.stamp = c.SilenceStamp
 	if c.There != nil {
@@ -97,6 +114,8 @@ func (r Rules) firstLink(p person) judged {
 		return j
 	case m.conflict != "", m.found != nil && p.kept && !m.found.Member.Status.Live():
 		return judged{}
+	case m.found != nil && r.Excluded.Of(m.found.Member.ID) != nil:
+		return p.matchesExcluded(m, r.Excluded.Of(m.found.Member.ID), on)
 	case m.found != nil && m.rule == RuleEmail && r.Delta:
 		return r.notByEmail(p, m, on)
 	case m.found != nil:
@@ -150,6 +169,14 @@ func (r Rules) create(p person) judged {
 	}
 	if values[roster.AttrUserName] == "" {
 		j.add(p.drift(roster.MissingMember, roster.ActNone, "in scope and enabled there, unknown here, but without a userName"))
+		return j
+	}
+	if m := r.holder(p.c, values[roster.AttrUserName], ""); m != nil { // the rules would have found them, had nobody switched one off
+		why := "the connection doesn't match by userName, which %s has; settle it with: %s"
+		if slices.Contains(p.c.Refused, m.Member.ID) {
+			why = "an operator undid the link to %s, who has the userName; settle it with: %s"
+		}
+		j.add(p.drift(roster.ConflictKind, roster.ActNone, fmt.Sprintf(why, who(&m.Member), r.linkCommand(m.Member.ID, p.c.ObjectID))))
 		return j
 	}
 	d := p.drift(roster.MissingMember, roster.ActCreate, "in scope and enabled there, unknown here")
@@ -223,10 +250,19 @@ func (r Rules) comeBack(j *judged, p person) {
 	j.drifts = append(j.drifts, rest.drifts...)
 }
 
+// leftOut reports whether it is the connection's own scope that leaves the person out, of whom the IdP knows still.
+func (p *person) leftOut() bool {
+	there := p.c.There
+	if there == nil && p.c.Look != nil {
+		there = p.c.Look.There
+	}
+	return there != nil && there.Gone != "" && there.Off != ""
+}
+
 // orphan takes the access of somebody who lost it there.
 func (r Rules) orphan(j *judged, p person) {
 	l := p.seen(true)
-	why := map[bool]string{true: "gone there", false: "disabled or out of scope there"}[p.state == roster.LinkGone]
+	why := map[bool]string{true: "gone there", false: "disabled or out of scope there"}[p.state == roster.LinkGone && !p.leftOut()]
 	switch {
 	case p.protected:
 		j.keep(p, l)
@@ -237,6 +273,9 @@ func (r Rules) orphan(j *judged, p person) {
 		j.pass = p.c.PassTo
 		j.add(p.drift(roster.OrphanedMember, roster.ActNone,
 			why+", but in scope for connection "+p.c.PassTo+": ownership passes to it, nobody is deactivated"))
+	case p.left && r.KeepOutOfScope != "":
+		j.keep(p, l)
+		j.add(p.drift(roster.OrphanedMember, roster.ActNone, "out of scope there, "+string(p.here.Status)+" here: "+r.KeepOutOfScope))
 	default:
 		j.keep(p, l)
 		d := p.drift(roster.OrphanedMember, roster.ActDeactivate, why+", "+string(p.here.Status)+" here")

@@ -24,10 +24,17 @@ import (
 // Where the membership changed after the list was read, or a push spoke of it within settle, the list is read again and
 // must agree. What depends on an action that is held waits with it.
 func (r Rules) Membership(c roster.MembershipCandidate) Decision {
+	return r.reported(r.judgeMembership(c))
+}
+
+func (r Rules) judgeMembership(c roster.MembershipCandidate) Decision {
 	d, ok := r.membership(&c)
+	excluded := r.Excluded.Of(c.MemberID, c.TeamID)
 	switch {
 	case !ok:
 		return Decision{}
+	case excluded != nil:
+		return Decision{Drifts: listed([]roster.Drift{d}, excluded.String())}
 	case c.HeldBy != "":
 		return held([]roster.Drift{d}, c.HeldBy)
 	case d.Action == roster.ActNone || c.Row == nil:
@@ -72,8 +79,14 @@ func (r Rules) missing(c *roster.MembershipCandidate) (roster.Drift, bool) {
 	}
 	d := r.membershipDrift(c, roster.MissingMembership, roster.ActAdd, "in the group there, not in the team here",
 		"the group's list holds them")
-	if comesBack {
+	switch {
+	case comesBack:
 		d.Needs = []roster.Guarded{roster.GuardReactivate}
+	case made:
+		d.Needs = []roster.Guarded{roster.GuardNewMember}
+	}
+	if c.TeamStatus != roster.Active {
+		d.Needs = append(d.Needs, roster.GuardNewTeam)
 	}
 	switch {
 	case c.MemberPlan != nil && c.MemberPlan.Held:

@@ -29,6 +29,14 @@ type Rules struct {
 	Managed []string      // the attribute paths that the mapping writes; empty: whatever a person comes with
 	// AdoptLocal: the policy adopt_local is by_email.
 	AdoptLocal bool
+	// KeepOutOfScope says in words why who merely went out of scope keeps their account; "": they lose it.
+	KeepOutOfScope string
+	// Match are the rules of a first link that the connection uses; empty: all.
+	Match []string
+	// Policy says which kinds of drift are only reported; those to be held are the guard's to hold.
+	Policy Policy
+	// Excluded are on the desired side as they are here: what an excluded member has, a userName among it, stays theirs.
+	Excluded Exclusions
 }
 
 // LinkChange says what a decision does to a link.

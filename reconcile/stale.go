@@ -29,7 +29,7 @@ func (r Rules) stale(j *judged, p person, needs []roster.Guarded) {
 	var rest []roster.Drift
 	for _, path := range r.managed(p.there.Values) {
 		want, have := p.there.Values[path], p.here.Attributes.Get(path)
-		if want == "" || want == have {
+		if want == have || want == "" && !slices.Contains(p.there.Clear, path) {
 			continue
 		}
 		kind, why := r.keeps(p, path, want)

@@ -37,7 +37,18 @@ type group struct {
 //	| not found  | no   | owned          | orphaned_team, always held, if the list is whole                      |
 //	| not found  | no   | unclaimed      | listed, if the list is whole                                          |
 func (r Rules) Team(c roster.TeamCandidate) Decision {
-	if c.Here != nil && (c.Link == nil || c.Link.TargetID != "" && c.Link.TargetID != c.Here.ID) {
+	return r.reported(r.judgeGroup(c))
+}
+
+func (r Rules) judgeGroup(c roster.TeamCandidate) Decision {
+	var excluded *roster.Exclusion
+	if c.Here != nil {
+		excluded = r.Excluded.Of(c.Here.ID)
+	}
+	switch unlinked := c.Here != nil && (c.Link == nil || c.Link.TargetID != "" && c.Link.TargetID != c.Here.ID); {
+	case unlinked && excluded != nil:
+		return Decision{} // not even looked up
+	case unlinked:
 		return r.unlinkedTeam(&c)
 	}
 	g := group{c: &c, silent: c.There == nil, there: c.There, state: roster.LinkGone}
@@ -48,7 +59,10 @@ func (r Rules) Team(c roster.TeamCandidate) Decision {
 	}
 	g.evidence = []roster.Evidence{r.saw(r.readAt(), text)}
 	f.judged = r.judgeTeam(g)
-	if c.HeldBy != "" {
+	switch {
+	case excluded != nil:
+		return leftAlone(f.judged, excluded)
+	case c.HeldBy != "":
 		return held(f.drifts, c.HeldBy)
 	}
 	var look *int64
@@ -91,6 +105,8 @@ func (r Rules) judgeTeam(g group) judged {
 		var j judged
 		j.add(g.drift(roster.ConflictKind, roster.ActNone, m.conflict))
 		return j
+	case m.found != nil && r.Excluded.Of(m.found.Team.ID) != nil:
+		return g.matchesExcluded(m, r.Excluded.Of(m.found.Team.ID))
 	case m.found != nil:
 		g.made = LinkMade
 		if g.c.Link != nil {
@@ -140,6 +156,9 @@ func (r Rules) linkedTeam(g group) judged {
 		d := g.drift(roster.MissingTeam, roster.ActRestore, "in scope there, deleted here")
 		var rest judged
 		r.staleTeam(&rest, g, false)
+		for i := range rest.drifts {
+			rest.drifts[i].Needs = []roster.Guarded{roster.GuardNewTeam}
+		}
 		l := g.seen(len(rest.drifts) == 0)
 		d.Link = &l
 		j.add(d)

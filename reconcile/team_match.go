@@ -20,6 +20,9 @@ func (r Rules) matchTeam(c *roster.TeamCandidate, there *roster.WantedTeam) matc
 	var byExternalID, deleted, byName []*roster.TeamMatch
 	for i := range c.Matches {
 		m := &c.Matches[i]
+		if slices.Contains(c.Refused, m.Team.ID) {
+			continue // an operator undid the link
+		}
 		sameID := m.ByExternalID && m.Team.ExternalID != ""
 		switch {
 		case m.Team.Status != roster.Deleted && sameID:
@@ -129,6 +132,9 @@ func (r Rules) unlinkedTeam(c *roster.TeamCandidate) Decision {
 		why := m.conflict
 		if why == "" && m.found != nil {
 			why = fmt.Sprintf("the group there matches %s by %s first; rename one of them", teamName(&m.found.Team), m.rule)
+		}
+		if why == "" && slices.Contains(c.Refused, c.Here.ID) {
+			why = "an operator undid the link to the group there that has its name; rename one of them"
 		}
 		if why == "" {
 			return Decision{} // found by the look-up and renamed a moment later

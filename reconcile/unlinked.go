@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rosterd/rosterd/internal/roster"
 )
@@ -56,10 +57,22 @@ func (r Rules) unlinkedMember(c *roster.MemberCandidate) Decision {
 // foundMember links a stored member to the one person whom the look-up found, and judges them. The first-link rules
 // decide as they do the other way round: nobody is linked whom they would not choose for that person.
 func (r Rules) foundMember(p person, there *roster.WantedMember, here stamps) Decision {
+	if there.Gone != "" && p.here.Connection == "" {
+		var j judged
+		p.evidence = []roster.Evidence{r.saw(p.c.Look.At, there.Gone)}
+		j.add(p.drift(roster.OrphanedMember, roster.ActNone, "unclaimed: no connection links it, and this one leaves the person there out"))
+		return j.decision()
+	}
 	m := r.match(withSelf(p, there), there)
 	switch {
 	case m.conflict != "":
 		return r.unsettled(p, m.conflict)
+	case m.found == nil && slices.Contains(p.c.Refused, p.here.ID):
+		return r.unsettled(p, "an operator undid the link to the person there who matches; settle it with: "+
+			r.linkCommand(p.here.ID, p.c.ObjectID))
+	case m.found == nil && len(r.Match) > 0:
+		return r.unsettled(p, "somebody there has its match keys, but the connection matches by "+strings.Join(r.Match, " and ")+
+			" only; settle it with: "+r.linkCommand(p.here.ID, p.c.ObjectID))
 	case m.found == nil:
 		return Decision{} // found by the look-up and changed a moment later
 	case m.found.Member.ID != p.here.ID:

@@ -136,6 +136,10 @@ func cut(actions []roster.RunAction, batch int) []roster.RunAction {
 // applyBatch commits one batch; the actions' states are written in the same transaction. It returns those whose userName
 // is taken.
 func (w *worker) applyBatch(ctx context.Context, actions []roster.RunAction) ([]roster.RunAction, error) {
+	actions, err := w.spare(ctx, actions)
+	if err != nil || len(actions) == 0 {
+		return nil, err
+	}
 	ends, err := w.resolveEnds(ctx, actions)
 	if err != nil {
 		return nil, err
@@ -179,10 +183,10 @@ func (w *worker) applyBatch(ctx context.Context, actions []roster.RunAction) ([]
 	return clashed, nil
 }
 
-// redate dates what is held of members anew that this batch has changed: where one mismatched attribute is held, the run's
+// redate dates what is held of members anew that this batch has changed: where one attribute is held, the run's
 // own update of the others must not make it stale.
 func (w *worker) redate(ctx context.Context, actions []roster.RunAction, outs []roster.Outcome) error {
-	if !slices.ContainsFunc(w.run.Held, func(h roster.HeldLimit) bool { return h.Limit == "mapping_mismatch" }) {
+	if !slices.ContainsFunc(w.run.Held, func(h roster.HeldLimit) bool { return h.Limit == "mapping_mismatch" || h.Limit == "renames" }) {
 		return nil
 	}
 	now := map[string]int64{}
@@ -283,24 +287,47 @@ func teamChange(d *roster.Drift) roster.Change {
 func (w *worker) applyApproved(ctx context.Context) error {
 	w.next, w.run.Error = 0, ""
 	w.pulled.short = !w.run.Complete && w.run.Mode != roster.ModeDelta
+	var err error
+	if w.told, err = w.cfg.Store.Tallies(ctx, w.run.ID); err != nil {
+		return err
+	}
+	if err := w.errDryRun(); err != nil {
+		return w.holdAgain(ctx, err)
+	}
+	var again error
+	err = w.phase(ctx, PhaseApply, func(ctx context.Context) error {
+		again, err = w.askOnceMore(ctx)
+		if err != nil || again != nil {
+			return err
+		}
+		return w.apply(ctx, roster.ActionApproved)
+	})
+	if err != nil {
+		return err
+	}
+	if again != nil {
+		return w.holdAgain(ctx, again)
+	}
+	return w.end(ctx)
+}
+
+// askOnceMore leaves out what was approved and does not hold any more. It returns as again why the IdP could not be asked.
+func (w *worker) askOnceMore(ctx context.Context) (again, err error) {
 	var pos store.ActionPos
 	lists := map[string]map[string]bool{}
 	for {
 		actions, err := w.cfg.Store.Actions(ctx, w.run.ID, pos, w.cfg.Batch, roster.ActionApproved)
-		if err != nil {
-			return err
-		}
-		if len(actions) == 0 {
-			break
+		if err != nil || len(actions) == 0 {
+			return nil, err
 		}
 		var gone []roster.RunAction
 		for _, a := range actions {
 			why, err := w.recheck(ctx, &a.Drift, lists)
 			if connectors.FaultOf(err) != "" && ctx.Err() == nil {
-				return w.holdAgain(ctx, err)
+				return err, nil
 			}
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if why != "" {
 				a.State, a.Note = roster.ActionSkipped, why
@@ -309,15 +336,11 @@ func (w *worker) applyApproved(ctx context.Context) error {
 			}
 		}
 		if err := w.cfg.Store.AddActions(ctx, w.run, gone); err != nil {
-			return err
+			return nil, err
 		}
 		last := actions[len(actions)-1]
 		pos = store.ActionPos{Phase: last.Phase, N: last.N}
 	}
-	if err := w.apply(ctx, roster.ActionApproved); err != nil {
-		return err
-	}
-	return w.end(ctx)
 }
 
 // holdAgain gives an approval back that the IdP could not be asked about: nothing is applied, and the plan stays held.
@@ -326,6 +349,9 @@ func (w *worker) holdAgain(ctx context.Context, cause error) error {
 		return err
 	}
 	w.run.Error = "nothing was applied, as the IdP could not be asked once more; approve again: " + explain(cause)
+	if w.source.DryRun {
+		w.run.Error = "nothing was applied: " + explain(cause)
+	}
 	w.log.Warn("an approved plan is held again", "error", explain(cause))
 	return w.end(ctx)
 }

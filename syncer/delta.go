@@ -9,6 +9,7 @@ import (
 	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
+	"github.com/rosterd/rosterd/reconcile"
 )
 
 // parkedAtOnce bounds how many parked objects a delta reads again.
@@ -102,7 +103,6 @@ func (w *worker) pullChanges(ctx context.Context, stage *store.Stage) (why strin
 	case cursor.Settings != w.settings():
 		return "the mapping, the scope or the target has changed since the cursor was taken", nil
 	}
-	w.note(func(r *roster.Run) { r.Phase, r.Pages, r.Objects = "pull", 0, 0 })
 	last, err := w.cfg.Store.LastCounts(ctx, w.run.Org, w.run.Connection)
 	if err != nil {
 		return "", err
@@ -123,7 +123,11 @@ func (w *worker) pullChanges(ctx context.Context, stage *store.Stage) (why strin
 	for _, id := range cursor.Groups {
 		s.known[id] = true
 	}
-	next, err := reader.Delta(ctx, since(cursor, parked), s)
+	var next string
+	err = w.withinDeadline(ctx, s.sink, func(ctx context.Context) (err error) {
+		next, err = reader.Delta(ctx, since(cursor, parked), s)
+		return err
+	})
 	switch {
 	case connectors.FaultOf(err) == connectors.LostCursor && ctx.Err() == nil:
 		w.log.Warn("the cursor is lost", "error", explain(err))
@@ -136,6 +140,9 @@ func (w *worker) pullChanges(ctx context.Context, stage *store.Stage) (why strin
 	}
 	if w.pulled.moved, err = stage.Moved(ctx); err != nil {
 		return "", err
+	}
+	if w.pulled.cut { // the next delta says it all again
+		w.pulled.moved = nil
 	}
 	w.judgeLists()
 	if next != "" && w.wholeScope() {
@@ -158,15 +165,15 @@ func since(c *store.Cursor, parked []store.Parked) connectors.Since {
 	return out
 }
 
-// wholeScope reports whether the lists that every delta reads were read whole, or are never given. Without one of them the
-// cursor stays where it was. A group's list of members need not be: the next delta reads it again.
+// wholeScope reports whether the lists that every delta reads were read whole, are never given, or were gone on with by the
+// IdP's log. Without one of them the cursor stays where it was. A group's list of members need not be: the next delta reads it again.
 func (w *worker) wholeScope() bool {
 	for key, c := range w.pulled.lists {
-		if key[0] != string(connectors.Members) && !c.Whole && !c.Refused {
+		if key[0] != string(connectors.Members) && !c.Whole && !c.Refused && !c.Changes {
 			return false
 		}
 	}
-	return w.pulled.whole(connectors.Assignments, "")
+	return w.pulled.followed()
 }
 
 // deltaSink lands a delta in the stage.
@@ -179,6 +186,7 @@ var _ connectors.DeltaSink = (*deltaSink)(nil)
 
 // Assigned lands a page of the list of who and what is in scope by an assignment of their own.
 func (s *deltaSink) Assigned(ctx context.Context, _ connectors.Stamp, users, groups []string) error {
+	ctx = s.land(ctx)
 	s.page(len(users) + len(groups))
 	for _, id := range groups {
 		s.w.pulled.scope[id] = true
@@ -191,7 +199,7 @@ func (s *deltaSink) Assigned(ctx context.Context, _ connectors.Stamp, users, gro
 
 // KnownUsers returns those of some people who are known here as in scope.
 func (s *deltaSink) KnownUsers(ctx context.Context, ids []string) (map[string]bool, error) {
-	return s.stage.KnownUsers(ctx, ids)
+	return s.stage.KnownUsers(s.land(ctx), ids)
 }
 
 // KnownGroup reports whether a group's members are known.
@@ -200,7 +208,7 @@ func (s *deltaSink) KnownGroup(id string) bool { return s.known[id] }
 // Left lands people who left a group.
 func (s *deltaSink) Left(ctx context.Context, at connectors.Stamp, group string, ids []string) error {
 	s.page(len(ids))
-	return s.stage.PutMemberships(ctx, group, int64(at), ids, true)
+	return s.stage.PutMemberships(s.land(ctx), group, int64(at), ids, true)
 }
 
 // end notes which lists of members were read whole, and which were to be read and were not.
@@ -275,7 +283,8 @@ func (w *worker) planScopes(ctx context.Context, stage *store.Stage) error {
 	if err := stage.GrantScopes(ctx); err != nil || !w.pulled.whole(connectors.Assignments, "") {
 		return err
 	}
-	if !w.rules.AllWhole { // else whom the delta doesn't hand over is out of scope
+	// Else whom the delta doesn't hand over is out of scope; or who is keeps their account, and full runs list them.
+	if !w.rules.AllWhole && w.rules.KeepOutOfScope == "" {
 		if err := w.planUngranted(ctx, stage); err != nil {
 			return err
 		}
@@ -285,6 +294,7 @@ func (w *worker) planScopes(ctx context.Context, stage *store.Stage) error {
 		if err != nil {
 			return err
 		}
+		w.expect(ids)
 		for _, id := range ids {
 			look, err := w.lookAtPerson(ctx, id)
 			if err != nil || look == nil {
@@ -311,31 +321,26 @@ func (w *worker) planUngranted(ctx context.Context, stage *store.Stage) error {
 		if err != nil {
 			return err
 		}
+		last := len(cands) < planPage
+		if !last {
+			after = cands[len(cands)-1].ObjectID
+		}
+		// What is held was listed by the run that holds it; each delta would list it anew.
+		cands = slices.DeleteFunc(cands, func(c roster.MemberCandidate) bool { return c.HeldBy != "" })
 		var p page
-		for i := range cands {
-			c := &cands[i]
-			if c.HeldBy != "" { // listed by the run that holds it; each delta would list it anew
-				continue
-			}
-			d, err := w.judgeMember(ctx, c)
-			if err != nil {
-				return err
-			}
+		err = w.judgeMembers(ctx, cands, func(c *roster.MemberCandidate, d reconcile.Decision) error {
 			w.take(&p, roster.TypeMember, c.ObjectID, d)
 			if c.Look == nil {
-				continue
+				return nil
 			}
-			if err := stage.SetScope(ctx, c.ObjectID, scopeOf(c.Look)); err != nil {
-				return err
-			}
-		}
-		if err := w.write(ctx, stage, &p); err != nil {
+			return stage.SetScope(ctx, c.ObjectID, scopeOf(c.Look))
+		})
+		if err != nil {
 			return err
 		}
-		if len(cands) < planPage {
-			return nil
+		if err := w.write(ctx, stage, &p); err != nil || last {
+			return err
 		}
-		after = cands[len(cands)-1].ObjectID
 	}
 }
 

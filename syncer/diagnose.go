@@ -26,6 +26,7 @@ type diagnosis struct {
 	source Source
 	now    time.Time
 	found  []roster.Finding
+	scope  connectors.Scope // by which of the job's rules runs read
 }
 
 // Diagnose checks a connection against its IdP: that a pull would work, what the IdP's own job is doing, what that failed
@@ -47,7 +48,7 @@ func (s *Syncer) Diagnose(ctx context.Context, org, connection string) ([]roster
 	if d.now, err = s.cfg.Store.Now(ctx); err != nil {
 		return nil, err
 	}
-	d.run(connectors.WithBudget(ctx, connectors.NewBudget(diagnosisCalls)))
+	d.run(connectors.WithBudget(connectors.OnceAsked(ctx), connectors.NewBudget(diagnosisCalls)))
 	return d.found, ctx.Err()
 }
 

@@ -25,6 +25,11 @@ func (d *diagnosis) checkSchema(ctx context.Context, job *connectors.Job) {
 		d.failed(check, state, err)
 		return
 	}
+	if rules, ok := d.source.Reader.(connectors.ScopeReader); ok {
+		if is, err := rules.Scope(ctx); err == nil {
+			d.scope = is
+		}
+	}
 	well := d.checkObjects(schema)
 	well = d.checkKeys(schema) && well
 	if d.checkMapping(schema) && well {

@@ -155,7 +155,10 @@ func TestWhereTheJobMapsOtherwiseIsDiagnosed(t *testing.T) {
 			s.Users.Scope = []idpsim.ScopeGroup{
 				{Clauses: []idpsim.ScopeClause{{Attribute: "department", Operator: "EQUALS", Values: []string{"Sales"}}, {Attribute: "mail", Operator: "IS NOT NULL"}}},
 				{Clauses: []idpsim.ScopeClause{{Attribute: "country", Operator: "EQUALS", Values: []string{"FR"}}}}}
-		}, "fail scope: the job lets only those users in", []string{"department EQUALS Sales and mail IS NOT NULL, or country EQUALS FR", "Source Object Scope"}},
+		}, "ok scope: the job lets only those users in", []string{"department EQUALS Sales and mail IS NOT NULL, or country EQUALS FR, and so do runs"}},
+		"a scoping filter that can't be judged": {func(s *idpsim.Schema) {
+			s.Groups.Scope = []idpsim.ScopeGroup{{Clauses: []idpsim.ScopeClause{{Attribute: "owners", Operator: "IS NOT NULL"}}}}
+		}, "warn scope: The scoping filter for groups has a clause that can't be judged, owners IS NOT NULL", []string{"docs/entra.md"}},
 		"more than here":        {func(s *idpsim.Schema) { *s = idpsim.SchemaOf(idpsim.StockMapping()) }, "ok mapping: ", nil},
 		"a mapping that is off": {func(s *idpsim.Schema) { s.Groups.Off, s.Groups.Attributes = true, nil }, "warn mapping: the job sends no groups", nil},
 	} {

@@ -48,7 +48,7 @@ func (w *worker) readJob(ctx context.Context) error {
 		job = *kept
 		job.Problem = explain(err)
 	}
-	job.Target, job.RestartedAt = w.conn.Target, kept.RestartedAt
+	job.Target, job.RestartedAt, job.Scope = w.conn.Target, kept.RestartedAt, kept.Scope
 	if job.Quarantine != nil {
 		job.RestartProblem = kept.RestartProblem
 	}
@@ -140,9 +140,11 @@ func entriesOf(page []connectors.Cause) []roster.LogEntry {
 }
 
 // storable shortens a text of the IdP and drops what a database can't hold.
-func storable(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), logText)], ""), "\x00", "")
-	return strings.Join(strings.Fields(s), " ")
+func storable(s string) string { return clean(s[:min(len(s), logText)]) }
+
+// clean is storable at any length.
+func clean(s string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")), " ")
 }
 
 // unkept notes what a dry run read of the log.
@@ -270,6 +272,11 @@ func jobGaps(ctx context.Context, reader connectors.Reader) []string {
 		// One call is enough to be refused; what comes after it is cut off.
 		_, err := log.Causes(connectors.WithBudget(ctx, connectors.NewBudget(1)), id, "", func([]connectors.Cause) error { return nil })
 		note(err)
+	}
+	if scope, ok := reader.(connectors.ScopeReader); ok {
+		if is, err := scope.Scope(ctx); err == nil {
+			gaps = append(gaps, is.Notes...)
+		}
 	}
 	return gaps
 }

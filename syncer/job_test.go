@@ -153,6 +153,7 @@ func TestARunHoldsItsRemovalsWhileTheJobHoldsItsOwn(t *testing.T) {
 // That the job or its log can't be read costs what they would have said, and is kept for the operator.
 func TestWithoutTheJobARunGoesOn(t *testing.T) {
 	eachWorld(t, 12, 2, func(w *world) {
+		w.baseline() // who has never read the job's rules does not go on without: see TestWithoutTheJobsRulesNobodyIsAddedOrRemoved
 		for name, c := range map[string]struct {
 			spoil    func() (mend func())
 			job, log string
@@ -196,7 +197,7 @@ func TestTheJobIsCheap(t *testing.T) {
 				n += count
 			}
 		}
-		if n > 3 {
+		if n > 5 {
 			w.t.Errorf("%d calls", n)
 		}
 	})

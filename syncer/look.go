@@ -64,6 +64,9 @@ func (w *worker) lookAtPerson(ctx context.Context, objectID string) (*roster.Loo
 	if one == nil {
 		return nil, nil //nolint:nilnil // no look is left: said in the comment
 	}
+	if l, err := w.lookTogether(ctx, objectID); err != nil || l != nil {
+		return l, err
+	}
 	stamp, at, err := w.stamp(ctx)
 	if err != nil {
 		return nil, err
@@ -72,12 +75,16 @@ func (w *worker) lookAtPerson(ctx context.Context, objectID string) (*roster.Loo
 	if err != nil {
 		return nil, err
 	}
-	l := &roster.Look{Stamp: stamp, At: at, Found: p.User != nil, InScope: p.InScope}
+	return w.lookOf(p, stamp, at), nil
+}
+
+func (w *worker) lookOf(p connectors.Person, stamp int64, at time.Time) *roster.Look {
+	l := &roster.Look{Stamp: stamp, At: at, Found: p.User != nil, InScope: p.InScope, Why: p.Why}
 	if p.User != nil {
 		wanted := w.source.Mapping.ToMember(p.User, connectors.Stamp(stamp))
 		l.There = &wanted
 	}
-	return l, nil
+	return l
 }
 
 // lookUpMember looks a stored member without a link up by userName and work email, and fills what was found into the

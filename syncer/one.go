@@ -45,7 +45,7 @@ func (p *place) found() bool { return p.object != "" || len(p.several) > 0 }
 // returns are finished. What the IdP refuses makes a run that failed; an error says that nobody, or more than one, is
 // meant by the key, or that something went wrong inside.
 func (s *Syncer) One(ctx context.Context, ask roster.AskOne) ([]roster.Run, error) {
-	ctx, done := context.WithTimeoutCause(ctx, s.cfg.One, errLate)
+	ctx, done := context.WithTimeoutCause(connectors.OnceAsked(ctx), s.cfg.One, errLate)
 	defer done()
 	ask.Key = strings.TrimSpace(ask.Key)
 	if uuid.Validate(ask.Key) == nil { // ids of ours and of Entra, however they were typed
@@ -150,6 +150,8 @@ func (s *Syncer) newOne(ctx context.Context, ask roster.AskOne, connection strin
 		return nil, roster.Errorf(roster.Invalid, "connection %s is push only: there is nothing to pull from", conn.Name)
 	case conn.State == roster.ConnectionDetached:
 		return nil, roster.Errorf(roster.Conflict, "connection %s is detached: %s", conn.Name, conn.DetachedReason)
+	case src.DryRun:
+		ask.Dry = true
 	case !ok:
 		return nil, roster.Errorf(roster.Conflict, "connection %s has no entry in the configuration that this daemon was started with", conn.Name)
 	}
@@ -161,6 +163,9 @@ func (s *Syncer) newOne(ctx context.Context, ask roster.AskOne, connection strin
 	if err != nil {
 		return nil, err
 	}
+	if paused := conn.RefusesRuns(now); paused != nil && !ask.Dry {
+		return nil, paused
+	}
 	run := &roster.Run{
 		ID: roster.NewID(), Org: ask.Org, Connection: conn.ID, ConnectionName: conn.Name, Mode: roster.ModeOne,
 		RequestedBy: ask.By, CreatedAt: now, StartedAt: now, Said: &roster.Said{Key: ask.Key},
@@ -168,6 +173,9 @@ func (s *Syncer) newOne(ctx context.Context, ask roster.AskOne, connection strin
 	w := &worker{
 		Syncer: s, run: run, conn: conn, source: src, budget: connectors.NewBudget(oneCalls),
 		log: s.cfg.Log.With("run", run.ID, "connection", conn.Name),
+	}
+	if src.DryRun {
+		run.Note = dryNote
 	}
 	w.names, err = w.connectionNames(ctx)
 	return &one{worker: w, ask: ask, reader: reader}, err
@@ -299,7 +307,9 @@ func (o *one) findKey(ctx context.Context) ([]connectors.User, error) {
 }
 
 // resync reads, judges and commits. What has changed here in between, by a push or another run, makes it begin anew, once.
-func (o *one) resync(ctx context.Context, at place) (roster.Run, error) {
+func (o *one) resync(ctx context.Context, at place) (_ roster.Run, err error) {
+	ctx, end := o.metered(ctx, false)
+	defer func() { end(err) }()
 	for first := true; ; first = false {
 		p, err := o.plan(connectors.WithBudget(ctx, o.budget), at)
 		if err != nil {
@@ -343,7 +353,9 @@ func (o *one) fail(ctx context.Context, err error) (roster.Run, error) {
 			return run, nil
 		},
 	}}
-	_, err = o.cfg.Roster.Commit(ending, o.ask.Org, cause, nil)
+	if _, err = o.cfg.Roster.Commit(ending, o.ask.Org, cause, nil); err == nil {
+		o.cfg.Meter.Ended(&run, nil)
+	}
 	return run, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/store"
 	"github.com/rosterd/rosterd/reconcile"
 )
 
@@ -34,19 +35,21 @@ func (o *one) commit(ctx context.Context, p *onePlan, whole bool) (roster.Run, e
 	cause := o.cause()
 	cause.Atomic = whole
 	done := &roster.OneRun{Connection: o.conn.ID}
+	var ended []roster.RunAction
 	if !o.ask.Dry {
 		done.Pin = o.conn.Target
 	}
 	done.Finish = func(outs []roster.Outcome, now time.Time) (roster.Run, []roster.RunAction) {
 		run = base
 		run.FinishedAt = now
-		actions := o.ended(p, b, outs, &run)
-		return run, actions
+		ended = o.ended(p, b, outs, &run)
+		return run, ended
 	}
 	cause.Run = &roster.RunCause{ID: o.run.ID, One: done, Actions: b.numbers, Reasons: b.reasons}
 	if _, err := o.cfg.Roster.Commit(ctx, o.ask.Org, cause, b.changes); err != nil {
 		return roster.Run{}, err
 	}
+	o.cfg.Meter.Ended(&run, store.TalliesOf(ended))
 	o.log.Info("resync of one person finished", "state", run.State, "dry", o.ask.Dry, "member", run.Said.MemberID, "applied", run.Applied, "calls", o.budget.Spent())
 	return run, nil
 }

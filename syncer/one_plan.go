@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -36,6 +37,9 @@ func (o *one) plan(ctx context.Context, at place) (*onePlan, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
+	if err := o.readScope(ctx); err != nil {
+		return nil, err
+	}
 	if err := o.read(ctx, p); err != nil {
 		return nil, err
 	}
@@ -45,8 +49,12 @@ func (o *one) plan(ctx context.Context, at place) (*onePlan, error) {
 	}
 	p.rules = reconcile.Rules{
 		Connection: o.conn.ID, Name: o.conn.Name, Source: o.source.Evidence, Now: now, ReadAt: p.at,
-		Managed: o.conn.Managed, AdoptLocal: o.conn.AdoptLocal,
-		AllWhole: true, AssignmentsWhole: true, // nobody is judged by a list: their own assignments were read
+		Managed: o.conn.Managed, AdoptLocal: o.conn.AdoptLocal, Match: o.source.Match, Policy: o.source.Policy,
+		KeepOutOfScope: o.rules.KeepOutOfScope,
+		AllWhole:       true, AssignmentsWhole: true, // nobody is judged by a list: their own assignments were read
+	}
+	if p.rules.Excluded, err = o.excluded(ctx); err != nil {
+		return nil, err
 	}
 	stage := o.cfg.Store.Around(o.run)
 	if err := o.judge(ctx, stage, p); err != nil {
@@ -151,9 +159,10 @@ func (o *one) fromHere(ctx context.Context, stage *store.Stage, p *onePlan, m *r
 
 // fromThere makes the candidate of a person whom the IdP has, or had. Out of scope is who has no assignment of their own.
 func (o *one) fromThere(ctx context.Context, stage *store.Stage, p *onePlan) error {
-	there := &roster.WantedMember{ObjectID: p.object, Stamp: p.stamp, Gone: "no such person there any more"}
+	there := &roster.WantedMember{ObjectID: p.object, Stamp: p.stamp, Gone: cmp.Or(p.person.Why, "no such person there any more")}
 	if p.wanted != nil {
 		w := *p.wanted
+		w.OutOfScope = w.OutOfScope || w.Gone == "" && w.Enabled && !p.person.InScope
 		w.Enabled, w.Keep = w.Enabled && p.person.InScope, w.Keep && p.person.InScope
 		there = &w
 	}
@@ -173,7 +182,7 @@ func (o *one) sayScope(p *onePlan) {
 	for i := range p.dec.Drifts {
 		for j := range p.dec.Drifts[i].Evidence {
 			if e := &p.dec.Drifts[i].Evidence[j]; e.Source == o.source.Evidence {
-				e.Text = "their own assignments, read for this person, do not put them in scope"
+				e.Text = cmp.Or(p.person.Why, "their own assignments, read for this person, do not put them in scope")
 				break
 			}
 		}

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -20,6 +21,9 @@ func (o *one) row(ctx context.Context, p *onePlan) (roster.Run, error) {
 		run.Objects = 1
 	}
 	var notes []string
+	if run.Note != "" {
+		notes = append(notes, run.Note)
+	}
 	if o.ask.Dry {
 		notes = append(notes, "only compared: nothing was written")
 	}
@@ -47,21 +51,28 @@ func (o *one) sayThere(p *onePlan) string {
 	case p.object == "":
 		return "nobody has their userName or email"
 	case p.wanted == nil:
-		return "no such person any more"
+		return strings.TrimSuffix("no such person any more: "+p.person.Why, ": ")
 	}
 	w := p.wanted
-	parts := []string{"out of scope: no assignment of theirs is to the application"}
-	if p.person.InScope {
+	parts := []string{cmp.Or(p.person.Why, "out of scope: no assignment of theirs is to the application")}
+	if p.person.InScope && w.Gone != "" {
+		parts[0] = "out of scope: " + w.Gone
+	} else if p.person.InScope {
 		parts[0] = "in scope"
 		if w.Scope != "" {
 			parts[0] += ": " + w.Scope
 		}
 	}
 	switch {
+	case w.Gone != "":
+	case w.Keep && w.Problem != "":
+		parts = append(parts, "kept as they are here, as the mapping can't be worked out: "+w.Problem)
 	case w.Keep:
 		parts = append(parts, "switched off, which the connection says to leave as it is")
 	case w.Enabled:
 		parts = append(parts, "enabled")
+	case w.Off != "":
+		parts = append(parts, "switched off: "+w.Off)
 	default:
 		parts = append(parts, "switched off")
 	}

@@ -25,7 +25,11 @@ func (w *worker) plan(ctx context.Context, stage *store.Stage) error {
 	}
 	w.rules.Connection, w.rules.Name, w.rules.Source = w.conn.ID, w.conn.Name, w.source.Evidence
 	w.rules.Now, w.rules.ReadAt, w.rules.Settle = now, w.run.StartedAt, w.conn.Settle
-	w.rules.Managed, w.rules.AdoptLocal = w.conn.Managed, w.conn.AdoptLocal
+	w.rules.Match = w.source.Match
+	w.rules.Managed, w.rules.AdoptLocal, w.rules.Policy = w.conn.Managed, w.conn.AdoptLocal, w.source.Policy
+	if w.rules.Excluded, err = w.excluded(ctx); err != nil {
+		return err
+	}
 	if w.run.Mode == roster.ModeDelta {
 		return w.planChanges(ctx, stage)
 	}
@@ -151,12 +155,12 @@ func (w *worker) planMembers(ctx context.Context, stage *store.Stage, readers ..
 				return err
 			}
 			var p page
-			for i := range cands {
-				d, err := w.judgeMember(ctx, &cands[i])
-				if err != nil {
-					return err
-				}
-				w.take(&p, roster.TypeMember, cands[i].ObjectID, d)
+			err = w.judgeMembers(ctx, cands, func(c *roster.MemberCandidate, d reconcile.Decision) error {
+				w.take(&p, roster.TypeMember, c.ObjectID, d)
+				return nil
+			})
+			if err != nil {
+				return err
 			}
 			if err := w.write(ctx, stage, &p); err != nil {
 				return err
@@ -170,13 +174,36 @@ func (w *worker) planMembers(ctx context.Context, stage *store.Stage, readers ..
 	return nil
 }
 
-// judgeMember judges one person, with a second look where the rules ask for one.
-func (w *worker) judgeMember(ctx context.Context, c *roster.MemberCandidate) (reconcile.Decision, error) {
-	c.SilenceStamp = int64(w.pulled.silentSince())
-	d := w.rules.Member(*c)
-	if !d.Look {
-		return d, nil
+// judgeMembers judges a page of people, with a second look where the rules ask for one. Whom they ask it for is known
+// before the first look, so that several are made at once.
+func (w *worker) judgeMembers(ctx context.Context, cands []roster.MemberCandidate,
+	each func(*roster.MemberCandidate, reconcile.Decision) error) error {
+	decisions := make([]reconcile.Decision, len(cands))
+	var looks []string
+	for i := range cands {
+		cands[i].SilenceStamp = int64(w.pulled.silentSince())
+		if decisions[i] = w.rules.Member(cands[i]); decisions[i].Look {
+			looks = append(looks, cands[i].ObjectID)
+		}
 	}
+	w.expect(looks)
+	for i := range cands {
+		d := decisions[i]
+		if d.Look {
+			var err error
+			if d, err = w.lookAgain(ctx, &cands[i], d); err != nil {
+				return err
+			}
+		}
+		if err := each(&cands[i], d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookAgain judges one person anew after a second look, or leaves the decision as it is where none can be made.
+func (w *worker) lookAgain(ctx context.Context, c *roster.MemberCandidate, d reconcile.Decision) (reconcile.Decision, error) {
 	look, err := w.lookAtPerson(ctx, c.ObjectID)
 	if err != nil || look == nil {
 		return d, w.missed(ctx, "a second look at "+c.ObjectID, err)

@@ -16,7 +16,7 @@ import (
 // Preview reads one person as a resync of them does, and says what the connection's mapping makes of them, who they are or
 // would become here, and what a resync would do. It writes nothing, not even a run.
 func (s *Syncer) Preview(ctx context.Context, org, connection, key string) (roster.Preview, error) {
-	ctx, done := context.WithTimeoutCause(ctx, s.cfg.One, errLate)
+	ctx, done := context.WithTimeoutCause(connectors.OnceAsked(ctx), s.cfg.One, errLate)
 	defer done()
 	p, err := s.preview(ctx, roster.AskOne{Org: org, Key: strings.TrimSpace(key), Connections: []string{connection}, Dry: true})
 	switch {
@@ -72,8 +72,12 @@ func (o *one) previewOf(ctx context.Context, p *onePlan) (roster.Preview, error)
 		out.MemberID = p.here.ID
 	}
 	if p.wanted != nil {
-		out.Found, out.InScope, out.Enabled, out.Scope = true, p.person.InScope, p.wanted.Enabled, storable(p.wanted.Scope)
-		if !out.InScope {
+		out.Found, out.InScope, out.Enabled, out.Scope = true, p.person.InScope && p.wanted.Gone == "", p.wanted.Enabled, storable(p.wanted.Scope)
+		switch {
+		case out.InScope:
+		case p.person.InScope:
+			out.Scope = storable(p.wanted.Gone)
+		default:
 			out.Scope = "no assignment of theirs is to the application"
 		}
 		out.Read = o.source.Mapping.Read(p.person.User)
@@ -102,11 +106,15 @@ func (o *one) previewValues(p *onePlan) []roster.PreviewValue {
 	for _, x := range o.source.Mapping.Explain(p.person.User) {
 		v := roster.PreviewValue{Target: x.Target, Source: x.Source, Value: x.Value, Problem: x.Problem, State: roster.PreviewDiffers}
 		if p.here != nil {
-			v.Stored = p.here.Attributes.Get(x.Target)
+			v.Stored = storedFor(p.here, x.Target)
 		}
 		switch {
 		case x.Problem != "":
 			v.State = roster.PreviewProblem
+		case x.Target == mapping.Scope:
+			v.State = roster.PreviewNew
+		case x.Value == "" && x.Clear && v.Stored != "":
+			v.State = roster.PreviewClears
 		case x.Value == "":
 			v.State = roster.PreviewEmpty
 		case p.here == nil:
@@ -117,6 +125,19 @@ func (o *one) previewValues(p *onePlan) []roster.PreviewValue {
 		out = append(out, v)
 	}
 	return out
+}
+
+// storedFor is what a member has for a line of the mapping.
+func storedFor(m *roster.Member, target string) string {
+	switch {
+	case target == mapping.Scope:
+		return ""
+	case target == mapping.Active && m.Status.Live():
+		return "True"
+	case target == mapping.Active:
+		return "False"
+	}
+	return m.Attributes.Get(target)
 }
 
 // previewLink says whom the person is here by the decision, and by which rule.
@@ -158,7 +179,7 @@ func (s *Syncer) JobMapping(ctx context.Context, _ string, connection string) (r
 	if !has || !reads {
 		return none, roster.Errorf(roster.Invalid, "this kind of connection has no provisioning job whose mapping can be read")
 	}
-	ctx, done := context.WithTimeout(connectors.WithBudget(ctx, connectors.NewBudget(oneCalls)), s.cfg.One)
+	ctx, done := context.WithTimeout(connectors.WithBudget(connectors.OnceAsked(ctx), connectors.NewBudget(oneCalls)), s.cfg.One)
 	defer done()
 	job, err := jobs.Job(ctx)
 	switch {
@@ -173,7 +194,7 @@ func (s *Syncer) JobMapping(ctx context.Context, _ string, connection string) (r
 	}
 	for i := range schema.Objects {
 		if o := &schema.Objects[i]; o.Enabled && o.Kind == connectors.JobUsers {
-			return mapping.FromJob(o), nil
+			return src.Mapping.FromJob(o), nil
 		}
 	}
 	return none, roster.Errorf(roster.Conflict, "the provisioning job sends no users: its mapping of them is off")

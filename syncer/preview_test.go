@@ -45,6 +45,11 @@ func (w *world) remap(lines map[string]string) {
 	for target, source := range lines {
 		w.ok(m.Write(target, source))
 	}
+	w.mapped(m)
+}
+
+func (w *world) mapped(m mapping.Mapping) {
+	w.t.Helper()
 	source := w.cfg.Sources[w.conn]
 	source.Mapping = m
 	w.cfg.Sources[w.conn] = source

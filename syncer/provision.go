@@ -23,7 +23,7 @@ func (s *Syncer) Provision(ctx context.Context, org, connection, key string) (ro
 	if !can || !reads {
 		return none, roster.Errorf(roster.Invalid, "this kind of connection has no provisioning job that can be asked")
 	}
-	ctx, done := context.WithTimeout(connectors.WithBudget(ctx, connectors.NewBudget(oneCalls)), s.cfg.One)
+	ctx, done := context.WithTimeout(connectors.WithBudget(connectors.OnceAsked(ctx), connectors.NewBudget(oneCalls)), s.cfg.One)
 	defer done()
 	object, err := s.objectOf(ctx, org, connection, src, strings.TrimSpace(key))
 	if err != nil {

@@ -20,6 +20,8 @@ type pulled struct {
 	last    map[[2]string]int  // how long each list was last time
 	began   connectors.Stamp   // the earliest stamp of any list: silence is dated by it
 	short   bool               // something that was to be read was not
+	cut     bool               // the deadline passed while it was read
+	outlook outlook            // how much there is to read
 	linked  int                // links that the plan makes
 	waiting bool               // some action waits whatever the limits say
 }
@@ -51,6 +53,12 @@ func (p *pulled) list(kind connectors.CollectionKind, id string) (connectors.Col
 func (p *pulled) whole(kind connectors.CollectionKind, id string) bool {
 	c, _ := p.list(kind, id)
 	return c.Whole
+}
+
+// followed reports whether a delta knows of the assignments what it is to know: all of them, or what changed.
+func (p *pulled) followed() bool {
+	c, _ := p.list(connectors.Assignments, "")
+	return c.Whole || c.Changes
 }
 
 // teams is the list of the groups that mean to become teams. It is apart where the IdP keeps it beside the assignments;
@@ -91,17 +99,27 @@ type sink struct {
 	stage *store.Stage
 	first connectors.Stamp // of the pull's first request, once asked
 	asked bool
+	// landing is the run's own context while the pull's has a deadline: what was read lands whole, also at that moment.
+	landing context.Context
+}
+
+func (s *sink) land(ctx context.Context) context.Context {
+	if s.landing != nil {
+		return s.landing
+	}
+	return ctx
 }
 
 // pull reads the IdP into the stage and works out which lists are whole.
 func (w *worker) pull(ctx context.Context, stage *store.Stage) error {
-	w.note(func(r *roster.Run) { r.Phase, r.Pages, r.Objects = "pull", 0, 0 })
 	last, err := w.cfg.Store.LastCounts(ctx, w.run.Org, w.run.Connection)
 	if err != nil {
 		return err
 	}
 	s := w.newSink(stage, last)
-	if err := w.source.Reader.Pull(ctx, s); err != nil {
+	s.foresee()
+	err = w.withinDeadline(ctx, s, func(ctx context.Context) error { return w.source.Reader.Pull(ctx, s) })
+	if err != nil {
 		return fmt.Errorf("pull: %w", err)
 	}
 	for id, name := range w.pulled.groups {
@@ -116,8 +134,11 @@ func (w *worker) pull(ctx context.Context, stage *store.Stage) error {
 func (w *worker) newSink(stage *store.Stage, last map[[2]string]int) *sink {
 	w.pulled = pulled{
 		lists: map[[2]string]connectors.Collection{}, doubted: map[[2]string]bool{}, groups: map[string]string{},
-		scope: map[string]bool{}, last: last, began: -1,
+		scope: map[string]bool{}, last: last, began: -1, outlook: newOutlook(last),
 	}
+	w.note(func(r *roster.Run) {
+		r.Phase, r.Pages, r.Objects, r.Expected, r.ExpectedEstimate = "pull", 0, 0, 0, false
+	})
 	return &sink{w: w, stage: stage}
 }
 
@@ -132,19 +153,24 @@ func (w *worker) newSink(stage *store.Stage, last map[[2]string]int) *sink {
 //	| nothing is lacking   | of a full run all of these, though the list of teams may be refused for good; of  |
 //	|                      | a delta all that it read                                                          |
 //
-// A delta is complete only if it happened to read the members of every group.
+// A delta is complete only if it happened to read the members of every group. Where the deadline passed, lists may be
+// missing that would have been read: silence about people and teams counts for nothing then.
 func (w *worker) judgeLists() {
 	p, delta := &w.pulled, w.run.Mode == roster.ModeDelta
 	teams, apart := p.teams()
 	assignments, users := p.whole(connectors.Assignments, ""), p.whole(connectors.Users, "")
-	members, read := true, assignments
+	members, read := true, p.followed()
 	for key, c := range p.lists {
 		members = members && (c.Whole || key[0] != string(connectors.Members))
-		read = read && (c.Whole || c.Refused)
+		read = read && (c.Whole || c.Refused || c.Changes)
 	}
 	w.rules.AssignmentsWhole = teams.Whole
 	w.rules.AllWhole = assignments && users && (members || apart || delta)
 	w.run.Complete = assignments && users && members && (!apart || teams.Whole || teams.Refused)
+	if p.cut {
+		w.rules.AssignmentsWhole, w.rules.AllWhole, w.run.Complete, p.short = false, false, false, true
+		return
+	}
 	p.short = !w.run.Complete
 	if delta {
 		p.short = !read
@@ -178,6 +204,25 @@ func (s *sink) page(objects int) {
 	})
 }
 
+// foresee shows how much there is to read. What has changed can't be foreseen.
+func (s *sink) foresee() {
+	if s.w.run.Mode == roster.ModeDelta {
+		return
+	}
+	n, estimate := s.w.pulled.outlook.total()
+	s.w.note(func(r *roster.Run) {
+		if r.Expected, r.ExpectedEstimate = n, estimate; r.Objects > n { // the estimate was of less
+			r.Expected, r.ExpectedEstimate = 0, false
+		}
+	})
+}
+
+// Expect takes in what the IdP says of a list's length.
+func (s *sink) Expect(kind connectors.CollectionKind, n int) {
+	s.w.pulled.outlook.expect(kind, n)
+	s.foresee()
+}
+
 // scoped dates what a page says of objects: that they are in scope was read from a list that may be older than the page,
 // and is dated by the pull's first request.
 func (s *sink) scoped(at connectors.Stamp) connectors.Stamp {
@@ -195,7 +240,7 @@ func (s *sink) Users(ctx context.Context, at connectors.Stamp, page []connectors
 		wanted[i] = s.w.source.Mapping.ToMember(&page[i], at)
 	}
 	s.page(len(page))
-	return s.stage.PutMembers(ctx, wanted)
+	return s.stage.PutMembers(s.land(ctx), wanted)
 }
 
 // Groups lands groups.
@@ -207,13 +252,15 @@ func (s *sink) Groups(ctx context.Context, at connectors.Stamp, page []connector
 		s.w.pulled.groups[page[i].ObjectID] = wanted[i].DisplayName
 	}
 	s.page(len(page))
-	return s.stage.PutTeams(ctx, wanted)
+	s.w.pulled.outlook.handed += len(page)
+	s.foresee()
+	return s.stage.PutTeams(s.land(ctx), wanted)
 }
 
 // Members lands a page of a group's members.
 func (s *sink) Members(ctx context.Context, at connectors.Stamp, group string, page []string) error {
 	s.page(len(page))
-	return s.stage.PutMemberships(ctx, group, int64(at), page, false)
+	return s.stage.PutMemberships(s.land(ctx), group, int64(at), page, false)
 }
 
 // shrunkFrom is the size from which on a list that lost more than half of its objects is not believed at once. One that
@@ -234,10 +281,15 @@ func (s *sink) Collection(ctx context.Context, c connectors.Collection) error {
 func (s *sink) keep(ctx context.Context, c connectors.Collection) error {
 	p := &s.w.pulled
 	p.lists[[2]string{string(c.Kind), c.ID}] = c
+	p.outlook.end(c)
+	s.foresee()
 	if p.began < 0 || c.Began < p.began {
 		p.began = c.Began
 	}
-	return s.w.cfg.Store.AddCollection(ctx, s.w.run, store.Collection{
+	if c.Changes { // no list was read of which it could be said how it went
+		return nil
+	}
+	return s.w.cfg.Store.AddCollection(s.land(ctx), s.w.run, store.Collection{
 		Kind: string(c.Kind), ObjectID: c.ID, Name: c.Name, Began: int64(c.Began), Objects: c.Count, Whole: c.Whole, Error: c.Err,
 	})
 }

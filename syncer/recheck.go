@@ -50,6 +50,11 @@ func (w *worker) recheckPerson(ctx context.Context, d *roster.Drift) (string, er
 		return "it does not hold any more: what they are here is kept now", nil
 	}
 	on := look.InScope && look.There != nil && look.There.Enabled
+	if d.Action == roster.ActDeactivate && look.Found && !look.InScope && look.There.Enabled {
+		if err := w.readScope(ctx); err != nil || w.rules.KeepOutOfScope != "" {
+			return w.rules.KeepOutOfScope, err
+		}
+	}
 	if removes := d.Action == roster.ActDeactivate; on == removes {
 		return fmt.Sprintf("it does not hold any more: in scope and enabled there is %t now", on), nil
 	}

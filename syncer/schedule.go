@@ -7,11 +7,13 @@ import (
 	"github.com/rosterd/rosterd/internal/roster"
 )
 
-// schedule asks for the runs that are due, until the context ends. Every replica does: of those that see a schedule due,
+// schedule asks for the runs that are due, and for those that look again at what was left unsettled, until the context ends. Every replica does: of those that see a schedule due,
 // one moves it on. The time is the database's; the machine's own clock only measures the waiting.
 func (s *Syncer) schedule(ctx context.Context) {
 	for ctx.Err() == nil {
-		timer := time.NewTimer(s.AskDue(ctx))
+		wait := s.AskDue(ctx)
+		s.AskFollowUps(ctx)
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:

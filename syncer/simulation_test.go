@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rosterd/rosterd/internal/store/storetest"
 )
@@ -25,9 +26,14 @@ const (
 // approvals. After every step it checks what must always hold; at the end, that all comes to rest at what the IdP says.
 //
 // A schedule is made from its seed alone. ROSTERD_SIM_SCHEDULES sets how many there are on SQLite (a fifth of that on
-// PostgreSQL), ROSTERD_SIM_SEED the first seed: to replay one that failed, set them to 1 and its seed.
+// PostgreSQL), ROSTERD_SIM_SEED the first seed: to replay one that failed, set them to 1 and its seed. With ROSTERD_SIM_FOR
+// it goes on for so long, from a seed of its own unless one is set, and ends at the first schedule that fails.
 func TestSimulation(t *testing.T) {
 	first, n, pg := uint64(1), simSQLite, simPostgres
+	soak := os.Getenv("ROSTERD_SIM_FOR")
+	if soak != "" {
+		first = uint64(time.Now().Unix())
+	}
 	if s := os.Getenv("ROSTERD_SIM_SEED"); s != "" {
 		v, err := strconv.ParseUint(s, 10, 64)
 		if err != nil {
@@ -43,25 +49,57 @@ func TestSimulation(t *testing.T) {
 		n, pg = v, (v+4)/5
 	}
 	met := &tally{seen: map[string]int{}}
-	t.Run("sqlite", func(t *testing.T) {
+	if soak != "" {
+		goOn(t, soak, first, met)
+	} else {
+		schedules(t, "sqlite", first, n, met)
+		schedules(t, "postgres", first, pg, met)
+	}
+	met.report(t, met.seen["a schedule"] >= 100)
+}
+
+// schedules lives through so many schedules on one database.
+func schedules(t *testing.T, kind string, first uint64, n int, met *tally) {
+	t.Helper()
+	t.Run(kind, func(t *testing.T) {
 		for i := range n {
 			seed := first + uint64(i)
 			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 				t.Parallel()
-				simulate(t, storetest.Database{Kind: "sqlite", Dir: inMemory(t)}, seed, met)
+				d := storetest.Database{Kind: kind}
+				if kind == "postgres" {
+					d.Dir, d.URL = t.TempDir(), storetest.Postgres(t)
+				} else {
+					d.Dir = inMemory(t)
+				}
+				simulate(t, d, seed, met)
 			})
 		}
 	})
-	t.Run("postgres", func(t *testing.T) {
-		for i := range pg {
-			seed := first + uint64(i)
-			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-				t.Parallel()
-				simulate(t, storetest.Database{Kind: "postgres", Dir: t.TempDir(), URL: storetest.Postgres(t)}, seed, met)
-			})
+}
+
+// goOn lives through schedules until the time is over or one fails, and says how far it is.
+func goOn(t *testing.T, howLong string, first uint64, met *tally) {
+	t.Helper()
+	span, err := time.ParseDuration(howLong)
+	if err != nil {
+		t.Fatalf("ROSTERD_SIM_FOR: %v", err)
+	}
+	// A round is what is under way when the time is over; its seeds on PostgreSQL are some of those on SQLite.
+	const round, ofThem = 20, 4
+	fmt.Printf("simulating for %s from seed %d\n", span, first)
+	seed, began, said := first, time.Now(), time.Now()
+	for ; time.Since(began) < span && !t.Failed(); seed += round {
+		schedules(t, "sqlite", seed, round, met)
+		if !t.Failed() {
+			schedules(t, "postgres", seed, ofThem, met)
 		}
-	})
-	met.report(t, met.seen["a schedule"] >= 100)
+		if time.Since(said) >= time.Minute {
+			said = time.Now()
+			fmt.Printf("%s: %d schedules, up to seed %d\n", time.Since(began).Round(time.Second), met.seen["a schedule"], seed+round-1)
+		}
+	}
+	fmt.Printf("%d schedules in %s, seeds %d to %d\n", met.seen["a schedule"], time.Since(began).Round(time.Second), first, seed-1)
 }
 
 // inMemory returns a folder that needs no disk, where the system has one: schedules make many small commits.
@@ -115,6 +153,7 @@ var mustMeet = []string{
 	"applied create", "applied update", "applied deactivate", "applied reactivate", "applied add", "applied remove",
 	"applied delete", "a push during a run", "a push between two commits", "a list that was not whole", "a run that was held",
 	"a plan that was approved", "a plan that was cancelled", "a dry run", "a process that died", "a lease that passed on",
+	"a holder that woke up beside the other one",
 	"a change that was missed", "an operator's deactivation", "a userName handed over", "a listed conflict",
 	"a delta", "a delta that failed", "a delta read in full", "a cursor that was lost", "something parked",
 }

@@ -106,7 +106,9 @@ func (s *sim) openConnections(page int, settle time.Duration) {
 	s.limits, s.batch = reconcile.DefaultLimits(), 1+s.rng.IntN(12)
 	if s.wide = chance(s.rng, 50); s.wide {
 		s.limits = reconcile.Limits{TeamFloor: 1000, TeamPercent: 100, MismatchFloor: 1000, MismatchPercent: 100}
-		for _, l := range []*reconcile.Limit{&s.limits.Members, &s.limits.Memberships, &s.limits.Reactivations} {
+		for _, l := range []*reconcile.Limit{
+			&s.limits.Members, &s.limits.Memberships, &s.limits.Reactivations, &s.limits.Renames, &s.limits.Conflicts,
+		} {
 			*l = reconcile.Limit{Ceiling: 1000, Floor: 1000, Percent: 100}
 		}
 	}
@@ -638,14 +640,47 @@ func (p *process) kill() { _ = p.db.Close() }
 // takeOver has a second process work off what the first left, after its lease ran out.
 func (s *sim) takeOver(byClock bool) {
 	s.met.add("a lease that passed on", 1)
-	second := s.process("second", time.Minute, false, nil)
+	s.t.Helper()
+	s.second(s.process("second", time.Minute, false, nil), byClock)
+}
+
+// takeOverInPart has a second process take over as well, and stand right before its first commit: what the first one does
+// now meets a run that another is at. It returns what lets the second one go on, and waits for its end.
+func (s *sim) takeOverInPart() (goOn func()) {
+	s.met.add("a lease that passed on", 1)
+	s.met.add("a holder that woke up beside the other one", 1)
+	there, on, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	p := s.process("second", time.Minute, false, nil)
+	p.commit.before = func(n int) {
+		if n == 1 {
+			close(there)
+			<-on
+		}
+	}
+	go func() {
+		defer close(ended)
+		s.second(p, false)
+	}()
+	select {
+	case <-there:
+	case <-ended: // it had nothing to commit
+	}
+	return func() {
+		close(on)
+		<-ended
+	}
+}
+
+// second has a process work the run off whose lease runs out.
+func (s *sim) second(p *process, byClock bool) {
 	for range 400 {
 		if !byClock {
 			if err := s.db.FreeLeases(s.ctx); err != nil {
-				s.t.Fatal(err)
+				s.t.Error(err)
+				return
 			}
 		}
-		if second.syncer.WorkOne(s.ctx) {
+		if p.syncer.WorkOne(s.ctx) {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)

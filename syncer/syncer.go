@@ -23,12 +23,28 @@ import (
 type Source struct {
 	Reader   connectors.Reader
 	Mapping  mapping.Mapping
-	Evidence string // what evidence is said to come from: "graph", "okta", "scim"
-	// Delta: the connection has a schedule of deltas, so a full run is to leave a cursor for the next one.
+	Match    []string // the rules of a first link that the connection uses; empty: all
+	Evidence string   // what evidence is said to come from: "graph", "okta", "scim"
+	// Delta: the connection has a schedule, so a full run is to leave a cursor for the deltas that come after it.
 	Delta bool
 	// RestartJob: a job of the IdP's own that is in quarantine is restarted once its cause is gone, at most once in this
 	// time; 0: never.
 	RestartJob time.Duration
+	// Deadline is how long a run may read everything; a delta has a twelfth of it. 0: 6 hours.
+	Deadline time.Duration
+	// Policy says what runs do with each kind of drift, and Limits what they may do unasked; nil: the syncer's own limits.
+	Policy reconcile.Policy
+	Limits *reconcile.Limits
+	// DryRun: every run of the connection is a dry one.
+	DryRun bool
+}
+
+// limits are the guards of one connection.
+func (s *Syncer) limits(src *Source) reconcile.Limits {
+	if src.Limits != nil {
+		return *src.Limits
+	}
+	return s.cfg.Limits
 }
 
 // Config says what a Syncer works with.
@@ -47,6 +63,11 @@ type Config struct {
 	// Batch is how many changes one commit carries; 0: 1000.
 	Batch int
 	One   time.Duration // how long the resync of one person may take; 0: 90 s
+	// FollowUp is the least time after which what a run left unsettled is looked at again, where settle is shorter; 0: 1 min.
+	FollowUp time.Duration
+	Meter    Meter // nil: nothing is measured
+	// Ended is called when a run that was worked here has ended or was given back; nil: nobody is told. It must not block.
+	Ended func()
 }
 
 // Syncer works runs off.
@@ -74,6 +95,14 @@ func New(cfg Config) (*Syncer, error) {
 	if err := cfg.Limits.Validate(); err != nil {
 		return nil, fmt.Errorf("the guard's limits: %w", err)
 	}
+	for id, src := range cfg.Sources {
+		if src.Limits == nil {
+			continue
+		}
+		if err := src.Limits.Validate(); err != nil {
+			return nil, fmt.Errorf("the guard's limits of connection %s: %w", id, err)
+		}
+	}
 	for _, d := range []struct {
 		v *int
 		n int
@@ -81,6 +110,9 @@ func New(cfg Config) (*Syncer, error) {
 		if *d.v == 0 {
 			*d.v = d.n
 		}
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = unmetered{}
 	}
 	if cfg.Lease == 0 {
 		cfg.Lease = 15 * time.Second
@@ -90,6 +122,9 @@ func New(cfg Config) (*Syncer, error) {
 	}
 	if cfg.One == 0 {
 		cfg.One = 90 * time.Second
+	}
+	if cfg.FollowUp == 0 {
+		cfg.FollowUp = time.Minute
 	}
 	return &Syncer{cfg: cfg, wake: make(chan struct{}, 1), warned: map[string]time.Time{}}, nil
 }
@@ -158,6 +193,9 @@ func (s *Syncer) WorkOne(ctx context.Context) bool {
 	s.Wake() // there may be more for the other workers
 	w := &worker{Syncer: s, run: run, log: s.cfg.Log.With("run", run.ID, "connection", run.ConnectionName)}
 	w.work(ctx)
+	if s.cfg.Ended != nil {
+		s.cfg.Ended()
+	}
 	return true
 }
 
@@ -180,7 +218,7 @@ func (s *Syncer) Test(ctx context.Context, _ string, connection string) (string,
 	if !ok {
 		return "", roster.Errorf(roster.Invalid, "this kind of connection can't be tested")
 	}
-	if err := tester.Test(ctx); err != nil {
+	if err := tester.Test(connectors.OnceAsked(ctx)); err != nil {
 		return "", roster.Errorf(roster.Unavailable, "%s", explain(err))
 	}
 	return strings.Join(append([]string{"the credentials work, and every permission that a pull needs is granted"}, jobGaps(ctx, src.Reader)...), ". "), nil

@@ -31,8 +31,10 @@ type worker struct {
 	names      *strings.Replacer // connections' ids to their names
 	pulled     pulled
 	counts     reconcile.Counts
-	next       int64 // the last action's number
-	looks      int   // second looks made
+	next       int64                   // the last action's number
+	looks      int                     // second looks made
+	expected   []string                // whom looks will be asked for next, in that order
+	ahead      map[string]*roster.Look // looks that were made together with another's and not asked for yet
 	incomplete []string
 	unapplied  int             // actions that were refused or had become stale
 	cursor     *store.Cursor   // for the next delta, if the run ends well
@@ -40,7 +42,9 @@ type worker struct {
 	parked     map[string]bool // a delta's: whom an earlier run could not settle, by the IdP's id
 	newcomers  []string        // a delta's: who begins to count here, by the IdP's id
 	tried      []store.Parked
+	told       []store.Tally                // what the meter was told of the run before: of one that is approved
 	job        *roster.Job                  // the IdP's own, as last read; nil: the connection has none to read
+	scope      *connectors.Scope            // the rules of that job by which the run reads; nil: none, or not known
 	entries    map[string][]roster.LogEntry // of a dry run: what it read of the job's log
 	unsettled  map[[2]string]string         // by type and the IdP's id: what the next run must judge anew though no action says so, and why
 }
@@ -49,14 +53,24 @@ type worker struct {
 func (w *worker) work(parent context.Context) {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
+	ctx, metered := w.metered(ctx, w.tookOver(w.run))
 	w.budget, w.progress = connectors.NewBudget(w.cfg.Calls), *w.run
 	var renewing sync.WaitGroup
 	stop := make(chan struct{})
 	renewing.Go(func() { w.renew(ctx, stop, cancel) })
-	err := w.execute(connectors.WithBudget(ctx, w.budget))
+	err := w.execute(connectors.WithManner(connectors.WithBudget(ctx, w.budget), w.manner()))
 	close(stop)
 	renewing.Wait()
+	defer metered(err)
 	w.conclude(parent, ctx, err)
+}
+
+// manner says how the run takes what is known of the IdP: one that a person asked for tries it anew.
+func (w *worker) manner() connectors.Manner {
+	if w.run.RequestedBy == roster.BySchedule {
+		return connectors.Manner{}
+	}
+	return connectors.Manner{Since: time.Now()}
 }
 
 // renew keeps the lease, notes progress, and ends the run's context when the lease is lost or cancelling was asked for.
@@ -121,7 +135,7 @@ func (w *worker) conclude(parent, ctx context.Context, err error) {
 		w.log.Info("run stopped at a safe point: it is redone later")
 		return
 	default:
-		w.run.State, w.run.Error = roster.RunFailed, w.words(err)
+		w.run.State, w.run.Error, w.run.Fault = roster.RunFailed, w.words(err), string(connectors.FaultOf(err))
 	}
 	if err := w.finish(ending, store.Ending{}); err != nil {
 		w.log.Error("write the run's end", "error", err)
@@ -159,6 +173,9 @@ func (w *worker) execute(ctx context.Context) error {
 	if w.run.Approval {
 		return w.applyApproved(ctx)
 	}
+	if err := w.turnDry(ctx); err != nil {
+		return err
+	}
 	return w.reconcile(ctx)
 }
 
@@ -189,34 +206,16 @@ func (w *worker) reconcile(ctx context.Context) error {
 			w.log.Warn("drop the stage", "error", err)
 		}
 	}()
-	if err := w.readJob(ctx); err != nil {
+	if err := w.phase(ctx, PhasePull, func(ctx context.Context) error { return w.readAll(ctx, stage) }); err != nil {
 		return err
 	}
-	if err := w.read(ctx, stage); err != nil {
-		return err
-	}
-	if err := stage.Analyze(ctx); err != nil {
-		return err
-	}
-	if err := w.plan(ctx, stage); err != nil {
-		return err
-	}
-	if err := stage.Intact(ctx); err != nil {
-		return err
-	}
-	if err := w.guard(ctx); err != nil {
+	if err := w.phase(ctx, PhasePlan, func(ctx context.Context) error { return w.judgeAll(ctx, stage) }); err != nil {
 		return err
 	}
 	if dry {
 		return w.end(ctx)
 	}
-	if err := w.applyLinks(ctx, stage); err != nil {
-		return err
-	}
-	if err := w.apply(ctx, roster.ActionPlanned); err != nil {
-		return err
-	}
-	if err := w.restartJob(ctx); err != nil {
+	if err := w.phase(ctx, PhaseApply, func(ctx context.Context) error { return w.carryOut(ctx, stage) }); err != nil {
 		return err
 	}
 	return w.end(ctx)
@@ -248,26 +247,43 @@ func (w *worker) end(ctx context.Context) error {
 	}
 	e := w.ending()
 	e.Settled = w.run.Complete && !held && w.run.Mode == roster.ModeFull
+	if e.Settled {
+		if err := w.settleScope(ctx); err != nil {
+			return err
+		}
+	}
 	return w.finish(ctx, e)
 }
 
 func (w *worker) finish(ctx context.Context, e store.Ending) error {
 	w.mu.Lock()
 	w.run.Pages, w.run.Objects, w.run.Applied, w.run.Phase = w.progress.Pages, w.progress.Objects, w.progress.Applied, ""
+	w.run.Expected, w.run.ExpectedEstimate = w.progress.Expected, w.progress.ExpectedEstimate
+	if w.run.Complete && w.run.Mode != roster.ModeDelta { // all was read, so that is how much there was
+		w.run.Expected, w.run.ExpectedEstimate = w.run.Objects, false
+	}
 	w.mu.Unlock()
-	kinds, _, err := w.cfg.Store.ActionCounts(ctx, w.run.ID)
+	tallies, err := w.cfg.Store.Tallies(ctx, w.run.ID)
 	if err != nil {
 		return err
 	}
-	w.run.Totals = kinds
-	w.run.Approval = false
+	e.Tallies, w.run.Totals, w.run.Approval = tallies, map[roster.Kind]int{}, false
+	for _, t := range tallies {
+		if t.Action != roster.ActNone {
+			w.run.Totals[t.Kind] += t.N
+		}
+	}
 	for i, text := range w.incomplete {
 		c := store.Collection{Kind: "note", ObjectID: fmt.Sprintf("%03d", i), Error: text}
 		if err := w.cfg.Store.AddCollection(ctx, w.run, c); err != nil {
 			return err
 		}
 	}
-	return w.cfg.Store.FinishRun(ctx, w.run, e)
+	if err := w.cfg.Store.FinishRun(ctx, w.run, e); err != nil {
+		return err
+	}
+	w.cfg.Meter.Ended(w.run, foundSince(w.told, tallies))
+	return nil
 }
 
 // guard holds the plan against the limits and marks what waits for a person.
@@ -277,7 +293,7 @@ func (w *worker) guard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	verdict := w.cfg.Limits.Check(&w.counts, facts)
+	verdict := w.limits(&w.source).Check(&w.counts, facts)
 	w.run.Held = verdict.Limits
 	if len(verdict.Limits) == 0 && !w.pulled.waiting {
 		return nil
@@ -341,8 +357,8 @@ func (w *worker) facts(ctx context.Context) (reconcile.Facts, error) {
 	}
 	owned := reconcile.Owned{Members: members, Memberships: memberships}
 	f := reconcile.Facts{
-		Owned: owned, Linked: max(linked, w.pulled.linked), FirstRun: !w.conn.Settled, Mapping: w.source.Mapping.Lines(),
-		TooManyDeletes: w.job.HoldsRemovals(),
+		Owned: owned, Linked: max(linked, w.pulled.linked), FirstRun: !w.conn.Settled, Mapping: w.source.Mapping.Lines(), Policy: w.source.Policy,
+		TooManyDeletes: w.job.HoldsRemovals(), SettingsChanged: w.scopeChanged(),
 		Day: reconcile.Day{
 			Members: day[roster.GuardMember], Memberships: day[roster.GuardMembership], Reactivations: day[roster.GuardReactivate],
 			// What was removed was owned when the day began.

@@ -241,6 +241,19 @@ func checkRestart(text string) (string, error) {
 	return text, nil
 }
 
+// A pull of a minute reads something in any tenant, and one of a day is overtaken by the next.
+const (
+	leastDeadline = time.Minute
+	mostDeadline  = 24 * time.Hour
+)
+
+func checkPullDeadline(text string) (string, error) {
+	if d, err := time.ParseDuration(text); err != nil || d < leastDeadline || d > mostDeadline {
+		return "", fmt.Errorf("%q is no time for reading everything: write a number and a unit, from 1m to 24h, such as 6h", text)
+	}
+	return text, nil
+}
+
 func checkSettle(text string) (string, error) {
 	if d, err := time.ParseDuration(text); err != nil || d < 0 {
 		return "", fmt.Errorf("%q is not a duration: write a number and a unit, such as 10m, 90s or 1h", text)

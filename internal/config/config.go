@@ -35,6 +35,9 @@ type Config struct {
 	// MetricsListen is the address of the listener that serves metrics alone, host:port; empty: there is none.
 	MetricsListen string
 	RequestLog    RequestLog
+	Alerts        Alerts
+	History       History
+	Tracing       Tracing
 	// Organisations are in the order of the file: those of which something is set. Others are made by connections and
 	// commands.
 	Organisations []Organisation
@@ -63,6 +66,9 @@ type Connection struct {
 	Okta         *Okta         // set for KindOkta only
 	SCIM         *SCIMSource   // set for KindSCIMSource only
 	Mapping      []MappingLine // on top of the kind's own
+	Teams        []MappingLine // likewise, of teams
+	Scope        string        // "= " and who of those in scope there is in scope here; "": all of them
+	Match        []string      // which of MatchRules are used, in their order; nil: all
 	Schedule     *Schedule     // nil: runs are on demand
 	Policy       Policy
 	// Line is where the entry starts in the file, for messages about it.
@@ -71,14 +77,42 @@ type Connection struct {
 
 // Entra is how a connection of that kind reads Microsoft Graph. GUIDs are in lower case.
 type Entra struct {
-	TenantID           string
-	ClientID           string // may be empty beside AccessToken
-	ClientSecret       Secret
-	ServicePrincipalID string
-	GraphURL           string // without a trailing slash
-	// AccessToken stands in for ClientID and ClientSecret where GraphURL is plain http on a loopback address.
+	TenantID string
+	ClientID string // may be empty beside AccessToken, and is so beside ManagedIdentity
+	// One of ClientSecret, Certificate, FederatedTokenFile, ManagedIdentity and AccessToken is set.
+	ClientSecret         Secret
+	Certificate          Secret // in PEM, with its private key
+	SendCertificateChain bool
+	FederatedTokenFile   string
+	ManagedIdentity      string // ManagedIdentitySystem, or the client id of one assigned by the user
+	ServicePrincipalID   string
+	GraphURL             string // without a trailing slash
+	Cloud                string // as written; GraphURL is that cloud's then
+	// Scope says what decides who is in scope, Sync whether assignments count where nothing else says so; "": the first of
+	// their values.
+	Scope, Sync string
+	// AccessToken stands in for the other ways to sign in, and for ClientID, where GraphURL is plain http on a loopback address.
 	AccessToken Secret
 }
+
+// ManagedIdentitySystem is the value of Entra.ManagedIdentity for the identity that the machine has of itself.
+const ManagedIdentitySystem = "system"
+
+// The values of Entra.Scope and Entra.Sync.
+const (
+	ScopeJob      = "job" // the rules of Entra's own provisioning job
+	ScopeAssigned = "assigned"
+	SyncAssigned  = "assigned"
+	SyncAll       = "all"
+)
+
+// The values of Entra.Cloud.
+const (
+	CloudPublic   = "public"
+	CloudUSGov    = "usgov"
+	CloudUSGovDoD = "usgov-dod"
+	CloudChina    = "china"
+)
 
 // Okta is how a connection of that kind reads Okta.
 type Okta struct {
@@ -118,29 +152,12 @@ type SCIMSource struct {
 	GroupsFilter string
 }
 
-// AdoptLocal says what a pull does with a local member who has the same email.
-type AdoptLocal string
-
-// The values of AdoptLocal.
-const (
-	AdoptNever   AdoptLocal = "never"
-	AdoptByEmail AdoptLocal = "by_email"
-)
-
-// Policy is what a connection's runs may do by themselves.
-type Policy struct {
-	AdoptLocal AdoptLocal
-	// Settle is the time in which a fresh push is trusted above the IdP's own answer.
-	Settle time.Duration
-	// RestartQuarantinedJob is the least time between two restarts of Entra's own provisioning job; 0: it is never restarted.
-	RestartQuarantinedJob time.Duration
-}
-
 // Default returns the configuration that holds when nothing is set.
 func Default() *Config {
 	return &Config{
 		Listen: DefaultListen, DataDir: DefaultDataDir, Organisations: []Organisation{}, Connections: []Connection{},
-		RequestLog: RequestLog{Keep: DefaultKeep, MaxRows: DefaultMaxRows, Reads: true},
+		RequestLog: RequestLog{Keep: DefaultKeep, MaxRows: DefaultMaxRows, Reads: true}, History: defaultHistory(), Tracing: Tracing{Sample: 1},
+		Alerts: Alerts{Remind: DefaultRemind},
 	}
 }
 
@@ -156,6 +173,7 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 		}
 		problems = parse(path, text, env, c)
 	}
+	c.Tracing.readEnvironment(env)
 	if err := c.applyEnvironment(env); err != nil {
 		problems = append(problems, err)
 	}
@@ -170,7 +188,7 @@ func parse(path string, text []byte, env func(string) (string, bool), c *Config)
 	doc := &document{file: path, env: env}
 	if root := doc.parse(text); root != nil {
 		c.read(doc.section(root, "the file", "listen", "public_url", "data_dir", "database_url", "trusted_proxies",
-			"metrics_listen", "request_log", "organisations", "connections"))
+			"metrics_listen", "request_log", "history", "tracing", "alerts", "organisations", "connections"))
 	}
 	return doc.errors()
 }
@@ -185,8 +203,17 @@ func (c *Config) read(s *section) {
 	s.databaseURL("database_url", &c.DatabaseURL)
 	c.TrustedProxies = readProxies(s)
 	s.checked("metrics_listen", &c.MetricsListen, checkMetricsListen)
+	if v, ok := s.get("alerts"); ok {
+		c.Alerts.read(s.doc.section(v.node, "alerts", "email", "webhook", "remind"))
+	}
 	if v, ok := s.get("request_log"); ok {
 		c.RequestLog.read(s.doc.section(v.node, "request_log", "keep", "max_rows", "reads"))
+	}
+	if v, ok := s.get("history"); ok {
+		c.History.read(s.doc.section(v.node, "history", "runs", "actions", "min_runs"))
+	}
+	if v, ok := s.get("tracing"); ok {
+		c.Tracing.read(s.doc.section(v.node, "tracing", "endpoint", "headers", "sample"))
 	}
 	c.Organisations = readOrganisations(s)
 	c.Connections = readConnections(s)

@@ -88,7 +88,7 @@ func TestSampleConnectionLoadsAndShowsDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\nin\n%s", err, text)
 	}
-	policy := config.Policy{AdoptLocal: config.AdoptNever, Settle: config.DefaultSettle}
+	policy := config.Policy{AdoptLocal: config.AdoptNever, Settle: config.DefaultSettle, PullDeadline: 6 * time.Hour, Guards: config.DefaultGuards()}
 	want := []config.Connection{{
 		Organisation: "default", Name: "entra", Kind: config.KindEntra, Line: 2,
 		Entra: &config.Entra{
@@ -101,7 +101,13 @@ func TestSampleConnectionLoadsAndShowsDefaults(t *testing.T) {
 		Okta: &config.Okta{
 			OrgURL: "https://acme.okta.com", AppID: "0oa1b2c3d4", APIToken: "hush", Teams: config.TeamsPush, Suspended: config.SuspendedOff,
 		},
-		Mapping:  []config.MappingLine{{Target: "displayName", Source: `= Join(" ", firstName, lastName)`}},
+		Mapping: []config.MappingLine{
+			{Target: "displayName", Source: `= Join(" ", firstName, lastName)`}, {Target: "title", Source: "title", Empty: config.EmptyKeep},
+			{Target: "active", Source: `= userStatus != "SUSPENDED" and appUserStatus != "SUSPENDED"`},
+		},
+		Teams:    []config.MappingLine{{Target: "displayName", Source: `= RegexReplace(name, "^SG-App-", "")`}},
+		Scope:    `= department == "Sales" and userType == "Member"`,
+		Match:    []string{"id", "externalId", "userName", "email"},
 		Schedule: &config.Schedule{Delta: "*/5 * * * *", Full: "0 3 * * *", TimeZone: config.DefaultTimeZone, Jitter: config.DefaultJitter},
 	}, {
 		Organisation: "default", Name: "hr", Kind: config.KindSCIMSource, Policy: policy,
@@ -120,9 +126,11 @@ func TestSampleNamesEverySetting(t *testing.T) {
 	for _, key := range []string{
 		"listen", "public_url", "data_dir", "database_url", "connections", "organisation", "name", "kind", "entra",
 		"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token", "policy",
-		"adopt_local", "settle", "restart_quarantined_job", "okta", "org_url", "app_id", "api_token", "teams", "suspended",
-		"mapping", "schedule", "delta", "full", "timezone", "jitter", "request_log", "keep", "max_rows", "reads",
+		"adopt_local", "settle", "restart_quarantined_job", "pull_deadline", "okta", "org_url", "app_id", "api_token", "teams", "suspended",
+		"mapping", "active", "team", "scope", "match", "schedule", "delta", "full", "timezone", "jitter", "request_log", "keep", "max_rows", "reads", "history", "runs", "actions", "min_runs", "tracing", "endpoint", "headers", "sample",
 		"trusted_proxies", "metrics_listen", "private_key", "key_id", "scopes", "scim", "url", "token", "users_filter", "groups_filter",
+		"cloud", "certificate", "send_certificate_chain", "workload_identity", "federated_token_file", "managed_identity",
+		"scope", "sync",
 	} {
 		if !regexp.MustCompile(`(?m)^[# -]*` + key + `:`).MatchString(configs.Sample) {
 			t.Errorf("the sample doesn't list %s", key)
@@ -136,10 +144,8 @@ func TestEnvironmentAndFlagsStandAboveTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &config.Config{
-		Listen: ":2", PublicURL: "https://file.example", DataDir: "/file", DatabaseURL: "postgres://u:pw@env/x",
-		RequestLog: config.Default().RequestLog, Organisations: []config.Organisation{}, Connections: []config.Connection{},
-	}
+	want := config.Default()
+	want.Listen, want.PublicURL, want.DataDir, want.DatabaseURL = ":2", "https://file.example", "/file", "postgres://u:pw@env/x"
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %s", got.Redacted())
 	}
@@ -166,7 +172,7 @@ func TestLoadReadsEverySetting(t *testing.T) {
 	}
 	got, err := config.Load(write(t, `database_url: "${env:DB}"
 connections:
-  - { organisation: a, name: one, kind: scim, policy: { adopt_local: by_email, settle: 90s } }
+  - { organisation: a, name: one, kind: scim, policy: { adopt_local: by_email, settle: 90s, pull_deadline: 90m } }
   - organisation: b
     name: one
     kind: entra
@@ -189,9 +195,9 @@ connections:
 	if err != nil {
 		t.Fatal(err)
 	}
-	never := config.Policy{AdoptLocal: config.AdoptNever, Settle: 10 * time.Minute}
+	never := config.Policy{AdoptLocal: config.AdoptNever, Settle: 10 * time.Minute, PullDeadline: 6 * time.Hour, Guards: config.DefaultGuards()}
 	want := []config.Connection{
-		{Organisation: "a", Name: "one", Kind: config.KindSCIM, Line: 3, Policy: config.Policy{AdoptLocal: config.AdoptByEmail, Settle: 90 * time.Second}},
+		{Organisation: "a", Name: "one", Kind: config.KindSCIM, Line: 3, Policy: config.Policy{AdoptLocal: config.AdoptByEmail, Settle: 90 * time.Second, PullDeadline: 90 * time.Minute, Guards: config.DefaultGuards()}},
 		{Organisation: "b", Name: "one", Kind: config.KindEntra, Line: 4, Policy: never, Entra: &config.Entra{
 			TenantID: "abcdef01-0000-0000-0000-000000000000", ClientID: zeroGUID, ServicePrincipalID: zeroGUID,
 			ClientSecret: "from a file", GraphURL: "http://[::1]:9000/graph",

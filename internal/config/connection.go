@@ -3,7 +3,6 @@ package config
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -42,7 +41,7 @@ func readConnections(s *section) []Connection {
 }
 
 func readConnection(s *section) Connection {
-	c := Connection{Line: s.line, Policy: Policy{AdoptLocal: AdoptNever, Settle: DefaultSettle}}
+	c := Connection{Line: s.line, Policy: defaultPolicy()}
 	s.required("organisation", &c.Organisation, "default", checkOrganisation)
 	s.required("name", &c.Name, "entra", checkName)
 	if c.Name != "" {
@@ -50,9 +49,10 @@ func readConnection(s *section) Connection {
 	}
 	s.readKind(&c)
 	s.readMapping(&c)
+	s.readMatch(&c)
 	s.readWhen(&c)
 	if v, ok := s.get("policy"); ok {
-		c.Policy.read(s.doc.section(v.node, "the policy of "+s.name, "adopt_local", "settle", "restart_quarantined_job"))
+		c.Policy.read(s.doc.section(v.node, "the policy of "+s.name, policyKeys()...))
 		if c.Policy.RestartQuarantinedJob > 0 && c.Kind != "" && c.Kind != KindEntra {
 			s.doc.problemf(v.line, "restart_quarantined_job is for connections of kind entra: take it out")
 		}
@@ -117,24 +117,10 @@ func readEntra(s *section) *Entra {
 	s.required("tenant_id", &e.TenantID, exampleGUID, checkGUID)
 	s.required("service_principal_id", &e.ServicePrincipalID, exampleGUID, checkGUID)
 	s.checked("graph_url", &e.GraphURL, checkServiceURL(DefaultGraphURL))
-	token, hasToken := s.get("access_token")
-	_, hasSecret := s.get("client_secret")
-	s.secretOrLiteral("access_token", &e.AccessToken)
-	s.secret("client_secret", "ENTRA_CLIENT_SECRET", &e.ClientSecret)
-	if !hasToken {
-		s.required("client_id", &e.ClientID, exampleGUID, checkGUID)
-		if !hasSecret {
-			s.missing("client_secret", "${env:ENTRA_CLIENT_SECRET}")
-		}
-		return e
-	}
-	s.checked("client_id", &e.ClientID, checkGUID)
-	if hasSecret {
-		s.doc.problemf(token.line, "access_token stands in for client_secret: keep one of the two")
-	}
-	if !plainLoopback(e.GraphURL) {
-		s.doc.problemf(token.line, "access_token works only with a graph_url that is plain http on a loopback address: write client_id and client_secret instead")
-	}
+	s.cloud(e)
+	s.checked("scope", &e.Scope, oneOf(ScopeJob, ScopeAssigned))
+	s.checked("sync", &e.Sync, oneOf(SyncAssigned, SyncAll))
+	s.entraCredentials(e)
 	return e
 }
 
@@ -222,23 +208,4 @@ func (s *section) scopes(key string, into *[]string) {
 			*into = append(*into, text)
 		}
 	})
-}
-
-func (p *Policy) read(s *section) {
-	if s == nil {
-		return
-	}
-	adopt := string(p.AdoptLocal)
-	s.checked("adopt_local", &adopt, checkAdoptLocal)
-	p.AdoptLocal = AdoptLocal(adopt)
-	settle := p.Settle.String()
-	s.checked("settle", &settle, checkSettle)
-	if d, err := time.ParseDuration(settle); err == nil {
-		p.Settle = d
-	}
-	restart := p.RestartQuarantinedJob.String()
-	s.checked("restart_quarantined_job", &restart, checkRestart)
-	if d, err := time.ParseDuration(restart); err == nil {
-		p.RestartQuarantinedJob = d
-	}
 }

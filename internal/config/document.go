@@ -233,7 +233,7 @@ func howToQuote(node ast.Node) string {
 func (s *section) text(key string) (text string, line int, ok bool) {
 	text, line, ok = s.raw(key)
 	if ok && strings.Contains(text, "${") {
-		s.doc.problemf(line, "%s takes no reference: ${...} works in client_secret, access_token, api_token, token, private_key and database_url only; write the value", key)
+		s.doc.problemf(line, "%s takes no reference: ${...} works in client_secret, certificate, access_token, api_token, token, private_key, password, secret, headers, url of alerts and database_url only; write the value", key)
 		return "", line, false
 	}
 	return text, line, ok

@@ -25,7 +25,9 @@ func (k kind) pulls() bool { return k.base != nil }
 func kinds() []kind {
 	return []kind{{
 		name: KindEntra, section: "entra", example: "{ tenant_id: ..., client_id: ..., client_secret: ..., service_principal_id: ... }",
-		keys: []string{"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token"},
+		keys: []string{"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token",
+			"cloud", "certificate", "send_certificate_chain", "workload_identity", "federated_token_file", "managed_identity",
+			"scope", "sync"},
 		read: func(s *section, c *Connection) { c.Entra = readEntra(s) }, shown: shownEntra,
 		base: mapping.Entra, deltas: true,
 	}, {
@@ -54,7 +56,7 @@ func kindOf(name Kind) (kind, bool) {
 
 // connectionKeys are the keys of a connection's entry.
 func connectionKeys() []string {
-	keys := []string{"organisation", "name", "kind", "schedule", "mapping", "policy"}
+	keys := []string{"organisation", "name", "kind", "schedule", "mapping", "scope", "match", "policy"}
 	for _, k := range kinds() {
 		if k.section != "" {
 			keys = append(keys, k.section)

@@ -28,6 +28,9 @@ func (c *Config) Redacted() string {
 			{Key: "keep", Value: formatKeep(c.RequestLog.Keep)}, {Key: "max_rows", Value: c.RequestLog.MaxRows},
 			{Key: "reads", Value: c.RequestLog.Reads},
 		}},
+		{Key: "history", Value: c.History.redacted()},
+		{Key: "tracing", Value: c.Tracing.redacted()},
+		{Key: "alerts", Value: c.Alerts.redacted()},
 		{Key: "organisations", Value: organisations},
 		{Key: "connections", Value: entries},
 	})
@@ -51,22 +54,15 @@ func (c *Connection) redacted() yaml.MapSlice {
 			entry = append(entry, yaml.MapItem{Key: k.section, Value: settings})
 		}
 	}
-	if len(c.Mapping) > 0 {
-		var lines yaml.MapSlice
-		for _, l := range c.Mapping {
-			lines = append(lines, yaml.MapItem{Key: l.Target, Value: l.Source})
-		}
-		entry = append(entry, yaml.MapItem{Key: "mapping", Value: lines})
+	entry = append(entry, c.shownMapping()...)
+	if len(c.Match) > 0 {
+		entry = append(entry, yaml.MapItem{Key: "match", Value: c.Match})
 	}
 	if w := c.Schedule; w != nil {
 		entry = append(entry, yaml.MapItem{Key: "schedule", Value: withoutEmpty(
 			"delta", w.Delta, "full", w.Full, "timezone", w.TimeZone, "jitter", w.Jitter.String())})
 	}
-	return append(entry, yaml.MapItem{Key: "policy", Value: yaml.MapSlice{
-		{Key: "adopt_local", Value: string(c.Policy.AdoptLocal)},
-		{Key: "settle", Value: c.Policy.Settle.String()},
-		{Key: "restart_quarantined_job", Value: c.Policy.RestartQuarantinedJob.String()},
-	}})
+	return append(entry, yaml.MapItem{Key: "policy", Value: c.Policy.redacted()})
 }
 
 func shownEntra(c *Connection) yaml.MapSlice {
@@ -74,9 +70,15 @@ func shownEntra(c *Connection) yaml.MapSlice {
 	if e == nil {
 		return nil
 	}
-	return withoutEmpty(
-		"tenant_id", e.TenantID, "client_id", e.ClientID, "client_secret", masked(e.ClientSecret),
-		"service_principal_id", e.ServicePrincipalID, "graph_url", e.GraphURL, "access_token", masked(e.AccessToken))
+	settings := withoutEmpty(
+		"tenant_id", e.TenantID, "client_id", e.ClientID, "client_secret", masked(e.ClientSecret), "certificate", masked(e.Certificate))
+	if e.SendCertificateChain {
+		settings = append(settings, yaml.MapItem{Key: "send_certificate_chain", Value: true})
+	}
+	return append(settings, withoutEmpty(
+		"federated_token_file", e.FederatedTokenFile, "managed_identity", e.ManagedIdentity,
+		"service_principal_id", e.ServicePrincipalID, "cloud", e.Cloud, "graph_url", e.GraphURL, "scope", e.Scope, "sync", e.Sync,
+		"access_token", masked(e.AccessToken))...)
 }
 
 func shownOkta(c *Connection) yaml.MapSlice {

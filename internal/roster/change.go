@@ -66,6 +66,7 @@ type Outcome struct {
 	Token      *Token
 	Run        *Run
 	Connection *Connection
+	Exclusions []Exclusion // those made, or ended
 }
 
 // Fate is what the outcome makes of the action that the change carried out, and why.
@@ -152,11 +153,13 @@ type LinkSet struct {
 	Event string
 }
 
-// LinkDrop removes a connection's link to a target.
+// LinkDrop removes a connection's link to a target. With Refuse it is an operator who says that the two are not the same:
+// no rule links them again until an operator does.
 type LinkDrop struct {
 	Connection string
 	Type       ObjectType
 	ObjectID   string
+	Refuse     bool
 }
 
 // TeamCreate makes a team, or restores a deleted one with the same non-empty externalId.

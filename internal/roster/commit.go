@@ -128,6 +128,14 @@ func (b *batch) decide(ctx context.Context, c Change) (Outcome, error) {
 		return b.changeConnection(ctx, c)
 	case RunRequest, RunCancel, RunApprove:
 		return b.changeRun(ctx, c)
+	case ConnectionPause:
+		return b.pauseConnection(c)
+	case ConnectionResume:
+		return b.resumeConnection(c)
+	case Exclude:
+		return b.exclude(c)
+	case Include:
+		return b.include(ctx, c)
 	}
 	return Outcome{}, fmt.Errorf("commit: unknown change %T", c)
 }
@@ -286,8 +294,12 @@ func (n *needs) addTeam(c Change) {
 		n.teamIDs = append(n.teamIDs, c.TeamID)
 		n.memberIDs = append(n.memberIDs, c.MemberID)
 		n.pairs = append(n.pairs, Pair{c.TeamID, c.MemberID})
-	case ConnectionSync, ConnectionDetach, ConnectionRebind, ConnectionRename, ConnectionRelease, RunRequest:
+	case ConnectionSync, ConnectionDetach, ConnectionRebind, ConnectionRename, ConnectionRelease, ConnectionPause, ConnectionResume, RunRequest, RunApprove:
 		n.connections = true
+	case Exclude:
+		n.addExclusion(c.Type, c.ID)
+	case Include:
+		n.addExclusion(c.Type, c.ID)
 	}
 }
 

@@ -48,6 +48,7 @@ type Connection struct {
 	AdoptLocal bool
 	// Settle is how long a fresh push is trusted above an IdP that may answer from an older replica.
 	Settle    time.Duration
+	Pause     *Pause // the last one, which may have ended: see PausedAt
 	Fence     int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -90,6 +91,17 @@ type Link struct {
 	Here           []byte // fingerprint of what is stored here, over the connection's managed attributes
 	Rule           string // which rule made it
 	CreatedAt      time.Time
+}
+
+// RuleOperator is the rule of a link that an operator made.
+const RuleOperator = "operator"
+
+// LinkRefusal is a link that an operator undid: no rule makes it again, only an operator does.
+type LinkRefusal struct {
+	Connection string
+	Type       ObjectType
+	ObjectID   string // the IdP's
+	TargetID   string // ours
 }
 
 // Organisation is a tenant. Everything belongs to exactly one.

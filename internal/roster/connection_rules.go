@@ -44,10 +44,14 @@ func (b *batch) connectionNamed(name string) *Connection {
 }
 
 func connectionDoc(c *Connection) map[string]any {
-	return map[string]any{
+	doc := map[string]any{
 		"name": c.Name, "kind": string(c.Kind), "state": string(c.State), "target": c.Target, "pinned": c.Pinned,
 		"detached_reason": c.DetachedReason,
 	}
+	if c.Pause != nil {
+		doc["paused"] = c.Pause.String()
+	}
+	return doc
 }
 
 func (b *batch) putConnection(c *Connection, event, reason string, before map[string]any) {
@@ -168,6 +172,9 @@ func (b *batch) renameConnection(ctx context.Context, r ConnectionRename) (Outco
 	before := connectionDoc(to)
 	to.Pinned, to.Settled, to.Fence = from.Pinned, from.Settled && from.Settings == to.Settings, max(from.Fence, to.Fence)
 	to.State, to.DetachedReason = ConnectionOK, ""
+	if to.PausedAt(b.tx.Now()) == nil {
+		to.Pause = from.Pause
+	}
 	if to.Pinned != "" && to.Pinned != to.Target {
 		to.State = ConnectionDetached
 		to.DetachedReason = fmt.Sprintf("its target changed from %s to %s: `rosterd connection rebind %s` accepts the new one", to.Pinned, to.Target, to.Name)

@@ -20,6 +20,8 @@ type Job struct {
 	// RestartedAt is when a run last asked the IdP to restart the job, RestartProblem why it could not, or would not yet.
 	RestartedAt    time.Time `json:"restarted_at"`
 	RestartProblem string    `json:"restart_problem,omitempty"`
+	// Scope is a digest of the job's rules of who is in scope, under which a run last read and applied everything.
+	Scope string `json:"scope,omitempty"`
 }
 
 // JobState is what a provisioning job is doing.

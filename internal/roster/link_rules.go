@@ -59,6 +59,9 @@ func (b *batch) setLink(c LinkSet) (Outcome, error) {
 	}
 	was := b.links[linkKey{l.Connection, l.Type, l.ObjectID}]
 	b.putLink(l)
+	if l.Rule == RuleOperator && c.Event == "made" {
+		b.rows.DropRefusals = append(b.rows.DropRefusals, LinkRefusal{l.Connection, l.Type, l.ObjectID, l.TargetID})
+	}
 	if c.Event != "" && (was == nil || was.was == nil || was.was.TargetID != l.TargetID) {
 		after := map[string]any{"connection": b.connectionName(l.Connection), "object_id": l.ObjectID, "rule": l.Rule}
 		var before map[string]any
@@ -84,6 +87,9 @@ func (b *batch) dropLink(c LinkDrop) (Outcome, error) {
 	subject := Subject{Type: c.Type, ID: s.now.TargetID, ObjectID: c.ObjectID}
 	b.tell(subject, string(c.Type)+".unlinked", b.cause.Reason,
 		map[string]any{"connection": b.connectionName(c.Connection), "object_id": c.ObjectID}, map[string]any{})
+	if c.Refuse {
+		b.rows.Refusals = append(b.rows.Refusals, LinkRefusal{c.Connection, c.Type, c.ObjectID, s.now.TargetID})
+	}
 	s.now = nil
 	return Outcome{Result: Applied}, nil
 }

@@ -67,6 +67,12 @@ type WantedMember struct {
 	Keep bool
 	// Gone says in words that the IdP itself told that they left; Enabled is false then, and Values are not theirs.
 	Gone string
+	// OutOfScope: that they went out of scope is all that Gone, or Enabled, says; their account there is as it was.
+	OutOfScope bool
+	// Off says in words why they are off, or gone, where the mapping decides so; empty: the IdP itself does.
+	Off string
+	// Clear lists the attributes whose empty value takes away what is stored; every other empty value changes nothing.
+	Clear []string
 	// MemberID is our id of them as the IdP keeps it (Okta's AppUser.externalId); "" where it keeps none.
 	MemberID string
 	Stamp    int64  // the commit sequence read before the page that speaks of them was asked for
@@ -91,6 +97,7 @@ type Look struct {
 	Found   bool          // the IdP knows the object
 	InScope bool          // the person's own assignments say so
 	There   *WantedMember // what it says now; nil when not found
+	Why     string        // what became of them, or keeps them out of scope, in words; may be empty
 }
 
 // Match is a stored member that a first-link rule, or the uniqueness of userName, brings up for an IdP object.
@@ -119,6 +126,7 @@ type MemberCandidate struct {
 	Link      *Link         // this connection's
 	Here      *Member       // what the link points to, or the stored member without a link
 	Matches   []Match       // other stored members, none of them deleted, that the rules bring up
+	Refused   []string      // the members whose link to the object an operator undid: no rule links them again
 	Protected bool          // Here is the organisation's last owner who is not deactivated
 	HeldBy    string        // the run whose open held plan covers the object
 	PassTo    string        // another connection whose link still has the person in scope, when this one owns them
@@ -154,6 +162,7 @@ type TeamCandidate struct {
 	Link     *Link
 	Here     *Team
 	Matches  []TeamMatch // deleted teams only with the same non-empty externalId
+	Refused  []string    // the teams whose link to the group an operator undid
 	Members  int         // members that count now
 	HeldBy   string
 	// SilenceStamp dates the silence when There is nil: taken before the first request of the list.
@@ -238,6 +247,9 @@ const (
 	// GuardRename is no class of its own: it is what an action needs that takes a userName which another member gives up
 	// first, and is held with the updates of userName.
 	GuardRename Guarded = "renames"
+	// GuardNewMember and GuardNewTeam are no classes either: what memberships need whose end is made, or restored, by the same run.
+	GuardNewMember Guarded = "new_members"
+	GuardNewTeam   Guarded = "new_teams"
 )
 
 // Guard returns the class of limits that the drift's action counts against.

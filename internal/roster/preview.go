@@ -35,12 +35,14 @@ type PreviewValue struct {
 // PreviewState says how a mapped value compares with what is stored.
 type PreviewState string
 
-// The states. PreviewEmpty: the mapping gives nothing, which changes nothing here.
+// The states. PreviewEmpty: the mapping gives nothing, which changes nothing here. PreviewClears: it gives nothing, and what
+// is stored goes.
 const (
 	PreviewNew     PreviewState = "new" // nobody is stored to compare with
 	PreviewSame    PreviewState = "same"
 	PreviewDiffers PreviewState = "differs"
 	PreviewEmpty   PreviewState = "empty"
+	PreviewClears  PreviewState = "clears"
 	PreviewProblem PreviewState = "problem"
 )
 

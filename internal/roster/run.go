@@ -32,7 +32,7 @@ func (s RunState) Finished() bool { return s != RunQueued && s != RunRunning }
 
 // HeldLimit is one limit that a plan crossed, with its figures.
 type HeldLimit struct {
-	Limit   string `json:"limit"`   // "members", "memberships", "reactivations", "team", "first_run", "settings", "unlinked", "mapping_mismatch"
+	Limit   string `json:"limit"`   // "members", "memberships", "reactivations", "team", "first_run", "settings", "target", "too_many_deletes", "unlinked", "mapping_mismatch", "renames", "conflicts", "policy"
 	Actions int    `json:"actions"` // how many actions are held by it
 	Of      int    `json:"of"`      // what the connection owned when the run, or the day, began
 	Ceiling int    `json:"ceiling,omitempty"`
@@ -55,6 +55,7 @@ type Run struct {
 	Held           []HeldLimit
 	Totals         map[Kind]int
 	Error          string
+	Fault          string // the class of what the IdP refused, where that ended the run: "bad_credentials", ...
 	// Fence is the number of the lease under which the run works now; Commit refuses an older one.
 	Fence       int64
 	LeaseHolder string
@@ -64,13 +65,34 @@ type Run struct {
 	Approver    string
 	Pages       int
 	Objects     int
-	Applied     int
-	Phase       string
-	Note        string // what is to be known of the run beside its state: why a delta was read in full, what was caught up
-	Said        *Said  // of a run of mode one: what was seen
-	CreatedAt   time.Time
-	StartedAt   time.Time
-	FinishedAt  time.Time
+	// Expected is how many objects the pull is going to read; 0: that isn't known. An estimate goes by the last run.
+	Expected         int
+	ExpectedEstimate bool
+	Applied          int
+	Phase            string
+	Note             string // what is to be known of the run beside its state: why a delta was read in full, what was caught up
+	Said             *Said  // of a run of mode one: what was seen
+	CreatedAt        time.Time
+	StartedAt        time.Time
+	FinishedAt       time.Time
+	Timings          Timings
+	PlanDropped      bool // the plan's actions are too old to be kept
+}
+
+// Timings says how long the phases of a run took; what was approved later is a part of Apply. Of a run that another holder
+// took over, they are that one's.
+type Timings struct {
+	Pull  time.Duration `json:"pull,omitempty"`
+	Plan  time.Duration `json:"plan,omitempty"`
+	Apply time.Duration `json:"apply,omitempty"`
+}
+
+// Queued is how long the run waited until it began.
+func (r *Run) Queued() time.Duration {
+	if r.StartedAt.IsZero() {
+		return 0
+	}
+	return max(0, r.StartedAt.Sub(r.CreatedAt))
 }
 
 // Said is what a resync of one person saw and did, in words and values.

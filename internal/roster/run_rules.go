@@ -32,6 +32,9 @@ func (b *batch) requestRun(ctx context.Context, c RunRequest) (Outcome, error) {
 	case conn.State == ConnectionDetached:
 		return refuse(Errorf(Conflict, "connection %s is detached: %s", conn.Name, conn.DetachedReason))
 	}
+	if paused := conn.RefusesRuns(b.tx.Now()); paused != nil && c.Mode != ModeDry {
+		return refuse(paused)
+	}
 	open, err := b.tx.OpenRuns(ctx, b.org, c.Connection)
 	if err != nil {
 		return Outcome{}, err
@@ -119,6 +122,10 @@ func (b *batch) approveRun(ctx context.Context, c RunApprove) (Outcome, error) {
 	}
 	if r.State != RunHeld {
 		return refuse(Errorf(Conflict, "run %s is %s, not held: there is nothing to approve", r.ID, r.State))
+	}
+	if conn := b.connections[r.Connection]; conn != nil && conn.RefusesRuns(b.tx.Now()) != nil {
+		return refuse(Errorf(Conflict, "connection %s is %s, and what is approved would be applied: `rosterd connection resume %s` first",
+			conn.Name, conn.PausedAt(b.tx.Now()), conn.Name))
 	}
 	n, err := b.tx.MoveActions(ctx, r.ID, ActionHeld, ActionApproved, c.Only)
 	if err != nil {

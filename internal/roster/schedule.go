@@ -15,6 +15,9 @@ import (
 // BySchedule is who asked for a run that was due.
 const BySchedule = "schedule"
 
+// ByFollowUp is who asked for a run that looks again at what an earlier one left unsettled.
+const ByFollowUp = "follow-up"
+
 // Schedule is one cron schedule of a connection.
 type Schedule struct {
 	Org        string

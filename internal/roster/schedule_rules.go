@@ -97,7 +97,7 @@ func (b *batch) fire(ctx context.Context, conn *Connection, s *Schedule, c RunRe
 	if err != nil {
 		return refuse(Errorf(Internal, "the %s schedule of connection %s: %v", s.Mode, conn.Name, err))
 	}
-	if conn.State != ConnectionOK || conn.Kind == KindSCIM {
+	if conn.State != ConnectionOK || conn.Kind == KindSCIM || conn.PausedAt(b.tx.Now()) != nil {
 		return Outcome{Result: Applied}, nil
 	}
 	open, err := b.tx.OpenRuns(ctx, b.org, conn.ID)

@@ -64,28 +64,32 @@ type ScheduleRow struct {
 
 // Rows is everything that one batch writes.
 type Rows struct {
-	Organisations []Organisation
-	Members       []MemberRow
-	Teams         []TeamRow
-	Memberships   []Membership
-	Nestings      map[Nesting]bool // false: to be dropped
-	References    []Reference
-	DropRefs      []Reference
-	Links         []Link
-	DropLinks     []Link
-	Touched       []Touch
-	Tokens        []Token
-	DropTokens    []string
-	APIKeys       []APIKey
-	DropAPIKeys   []string
-	Connections   []Connection
-	Runs          []Run
-	Finished      []FinishedRun
-	Schedules     []ScheduleRow
-	DropSchedules []Schedule
-	Actions       map[string][]ActionResult // by run
-	Events        []Event
-	Requests      []Request
+	Organisations  []Organisation
+	Members        []MemberRow
+	Teams          []TeamRow
+	Memberships    []Membership
+	Nestings       map[Nesting]bool // false: to be dropped
+	References     []Reference
+	DropRefs       []Reference
+	Links          []Link
+	DropLinks      []Link
+	Refusals       []LinkRefusal
+	DropRefusals   []LinkRefusal
+	Touched        []Touch
+	Tokens         []Token
+	DropTokens     []string
+	APIKeys        []APIKey
+	DropAPIKeys    []string
+	Connections    []Connection
+	Runs           []Run
+	Finished       []FinishedRun
+	Schedules      []ScheduleRow
+	DropSchedules  []Schedule
+	Exclusions     []Exclusion
+	DropExclusions []Exclusion
+	Actions        map[string][]ActionResult // by run
+	Events         []Event
+	Requests       []Request
 }
 
 // Touch remembers that a push spoke of an object without changing it.
@@ -133,6 +137,8 @@ type Tx interface {
 	Run(ctx context.Context, org, id string) (Run, error)
 	// Schedules returns a connection's schedules.
 	Schedules(ctx context.Context, org, connection string) ([]Schedule, error)
+	// Exclusions returns those of a member or team that hold now.
+	Exclusions(ctx context.Context, org string, typ ObjectType, id string) ([]Exclusion, error)
 	// MoveActions sets the state of a run's actions that are in state from, of the given kinds (none: all), and
 	// returns how many there were.
 	MoveActions(ctx context.Context, run string, from, to ActionState, kinds []Kind) (int, error)

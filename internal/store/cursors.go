@@ -97,6 +97,8 @@ type Ending struct {
 	Settled bool
 	// Counts says, by kind and object id, how many objects each list had that was read to its end.
 	Counts map[[2]string]int
+	// Tallies counts what the run found and what became of it.
+	Tallies []Tally
 	// Cursor is where the next delta goes on; nil: where it would have before.
 	Cursor *Cursor
 	// Park: what the run didn't settle is parked, and beside it Unsettled, of which no action says so.

@@ -192,6 +192,26 @@ func (db *DB) inTx(ctx context.Context, fn func(roster.Tx) error) error {
 	return nil
 }
 
+// execLazily runs a statement whose commit waits for no disk: of what a run that isn't finished writes down, a crash of the
+// database server may take the last moments, as it takes the staging; the run begins anew then.
+func (db *DB) execLazily(ctx context.Context, query string, args ...any) error {
+	if db.dialect.lazily == "" {
+		return db.exec(ctx, query, args...)
+	}
+	stx, err := db.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	defer func() { _ = stx.Rollback() }()
+	if _, err := stx.ExecContext(ctx, db.dialect.lazily); err != nil {
+		return fmt.Errorf("commit lazily: %w", err)
+	}
+	if _, err := stx.ExecContext(ctx, db.bind(query), args...); err != nil {
+		return err
+	}
+	return stx.Commit()
+}
+
 // Stamp reads the store's commit sequence: what commits later has a higher one.
 func (db *DB) Stamp(ctx context.Context) (int64, error) {
 	var n int64
@@ -255,6 +275,7 @@ type dialect struct {
 	lock        string // appended to a SELECT to lock its rows
 	lockMembers string // the same, for those of the alias m alone
 	lockTeams   string // and of t
+	lazily      string // a statement by which the transaction's commit waits for no disk
 	bind        int
 	schema      *strings.Replacer
 }
@@ -272,6 +293,7 @@ var (
 		lock:        " FOR UPDATE",
 		lockMembers: " FOR UPDATE OF m",
 		lockTeams:   " FOR UPDATE OF t",
+		lazily:      "SET LOCAL synchronous_commit = off",
 		bind:        sqlx.DOLLAR,
 		schema: strings.NewReplacer("{text}", `TEXT COLLATE "C"`, "{bytes}", "BYTEA", "{json}", "JSONB", "{unlogged}", "UNLOGGED",
 			"{xid}", "(pg_current_xact_id()::text)::bigint",

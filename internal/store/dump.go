@@ -12,7 +12,8 @@ import (
 func (db *DB) Dump(ctx context.Context, org string) (string, error) {
 	var out strings.Builder
 	for _, t := range []struct{ name, order string }{
-		{"members", "id"}, {"teams", "id"}, {"memberships", "team_id, member_id"}, {"links", "connection_id, type, object_id"}, {"events", "id"},
+		{"members", "id"}, {"teams", "id"}, {"memberships", "team_id, member_id"}, {"links", "connection_id, type, object_id"},
+		{"link_refusals", "connection_id, type, object_id, target_id"}, {"events", "id"},
 		{"pending_references", "team_id, value"}, {"team_groups", "team_id, group_id"},
 	} {
 		if err := db.dump(ctx, &out, t.name, `SELECT * FROM `+t.name+` WHERE org_id = ? ORDER BY `+t.order, org); err != nil {

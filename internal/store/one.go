@@ -118,6 +118,9 @@ func (t *tx) writeFinished(ctx context.Context, org string, rows *roster.Rows) e
 		if err := t.upsert(ctx, table{name: "run_actions", columns: actionColumns}, out); err != nil {
 			return err
 		}
+		if err := t.keepHistory(ctx, f.Run, TalliesOf(f.Actions)); err != nil {
+			return err
+		}
 		if f.Pin == "" {
 			continue
 		}

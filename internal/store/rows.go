@@ -177,10 +177,14 @@ type connectionRow struct {
 	Fence          int64  `db:"fence"`
 	CreatedAt      int64  `db:"created_at"`
 	UpdatedAt      int64  `db:"updated_at"`
+	PausedAt       int64  `db:"paused_at"`
+	PausedUntil    int64  `db:"paused_until"`
+	PauseReason    string `db:"pause_reason"`
+	PausedBy       string `db:"paused_by"`
 }
 
 const connectionColumns = `org_id, id, name, kind, state, detached_reason, target, pinned, settings, settled, managed,
-	adopt_local, settle, fence, created_at, updated_at`
+	adopt_local, settle, fence, created_at, updated_at, paused_at, paused_until, pause_reason, paused_by`
 
 func (r *connectionRow) connection() (roster.Connection, error) {
 	c := roster.Connection{
@@ -188,6 +192,9 @@ func (r *connectionRow) connection() (roster.Connection, error) {
 		DetachedReason: r.DetachedReason, Target: r.Target, Pinned: r.Pinned, Settings: r.Settings, Settled: r.Settled,
 		AdoptLocal: r.AdoptLocal, Settle: time.Duration(r.Settle), Fence: r.Fence,
 		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
+	}
+	if r.PausedAt > 0 {
+		c.Pause = &roster.Pause{Since: fromMicros(r.PausedAt), Until: fromMicros(r.PausedUntil), Reason: r.PauseReason, By: r.PausedBy}
 	}
 	if err := json.Unmarshal([]byte(r.Managed), &c.Managed); err != nil {
 		return c, fmt.Errorf("read the managed attributes of connection %s: %w", r.Name, err)
@@ -283,6 +290,7 @@ type runRow struct {
 	Held           string `db:"held"`
 	Totals         string `db:"totals"`
 	Error          string `db:"error"`
+	Fault          string `db:"fault"`
 	Fence          int64  `db:"fence"`
 	LeaseHolder    string `db:"lease_holder"`
 	LeaseUntil     int64  `db:"lease_until"`
@@ -291,6 +299,8 @@ type runRow struct {
 	Approver       string `db:"approver"`
 	Pages          int    `db:"pages"`
 	Objects        int    `db:"objects"`
+	Expected       int    `db:"expected"`
+	Estimate       bool   `db:"expected_estimate"`
 	Applied        int    `db:"applied"`
 	Phase          string `db:"phase"`
 	Note           string `db:"note"`
@@ -298,20 +308,22 @@ type runRow struct {
 	CreatedAt      int64  `db:"created_at"`
 	StartedAt      int64  `db:"started_at"`
 	FinishedAt     int64  `db:"finished_at"`
+	Timings        string `db:"timings"`
+	Dropped        int    `db:"dropped"`
 	ConnectionName string `db:"connection_name"`
 }
 
-const runSelect = `SELECT r.org_id, r.id, r.connection_id, r.mode, r.state, r.requested_by, r.complete, r.held, r.totals, r.error,
-	r.fence, r.lease_holder, r.lease_until, r.cancel, r.approval, r.approver, r.pages, r.objects, r.applied, r.phase, r.note, r.said,
-	r.created_at, r.started_at, r.finished_at, COALESCE(c.name, '') AS connection_name
+const runSelect = `SELECT r.org_id, r.id, r.connection_id, r.mode, r.state, r.requested_by, r.complete, r.held, r.totals, r.error, r.fault,
+	r.fence, r.lease_holder, r.lease_until, r.cancel, r.approval, r.approver, r.pages, r.objects, r.expected, r.expected_estimate, r.applied, r.phase, r.note, r.said,
+	r.created_at, r.started_at, r.finished_at, r.timings, r.dropped, COALESCE(c.name, '') AS connection_name
 	FROM runs r LEFT JOIN connections c ON c.org_id = r.org_id AND c.id = r.connection_id `
 
 func (r *runRow) run() (roster.Run, error) {
 	out := roster.Run{
 		ID: r.ID, Org: r.OrgID, Connection: r.ConnectionID, ConnectionName: r.ConnectionName, Mode: roster.Mode(r.Mode),
-		State: roster.RunState(r.State), RequestedBy: r.RequestedBy, Complete: r.Complete, Error: r.Error, Fence: r.Fence,
+		State: roster.RunState(r.State), RequestedBy: r.RequestedBy, Complete: r.Complete, Error: r.Error, Fault: r.Fault, Fence: r.Fence,
 		LeaseHolder: r.LeaseHolder, LeaseUntil: fromMicros(r.LeaseUntil), Cancel: r.Cancel, Approval: r.Approval,
-		Approver: r.Approver, Pages: r.Pages, Objects: r.Objects, Applied: r.Applied, Phase: r.Phase, Note: r.Note,
+		Approver: r.Approver, Pages: r.Pages, Objects: r.Objects, Expected: r.Expected, ExpectedEstimate: r.Estimate, Applied: r.Applied, Phase: r.Phase, Note: r.Note,
 		CreatedAt: fromMicros(r.CreatedAt), StartedAt: fromMicros(r.StartedAt), FinishedAt: fromMicros(r.FinishedAt),
 	}
 	if err := json.Unmarshal([]byte(r.Held), &out.Held); err != nil {
@@ -320,6 +332,11 @@ func (r *runRow) run() (roster.Run, error) {
 	if r.Said != "" {
 		if err := json.Unmarshal([]byte(r.Said), &out.Said); err != nil {
 			return out, fmt.Errorf("read what run %s saw: %w", r.ID, err)
+		}
+	}
+	if out.PlanDropped = r.Dropped > 0; r.Timings != "" {
+		if err := json.Unmarshal([]byte(r.Timings), &out.Timings); err != nil {
+			return out, fmt.Errorf("read how long run %s took: %w", r.ID, err)
 		}
 	}
 	if err := json.Unmarshal([]byte(r.Totals), &out.Totals); err != nil {

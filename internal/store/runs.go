@@ -18,7 +18,7 @@ func (db *DB) run(ctx context.Context, q queryer, org, id string) (roster.Run, e
 		return roster.Run{}, fmt.Errorf("read run %s: %w", id, err)
 	}
 	if len(rows) == 0 {
-		return roster.Run{}, roster.Errorf(roster.NotFound, "no run %q", id)
+		return roster.Run{}, noRun(id)
 	}
 	return rows[0].run()
 }
@@ -64,20 +64,23 @@ func (db *DB) Runs(ctx context.Context, org string, l List) ([]roster.Run, strin
 }
 
 // ClaimRun takes the lease of a run that can go on: one whose holder's lease has expired, one whose held actions were
-// approved, or one that is queued for a connection without a running one. It returns nil where there is none. The fence
+// approved, or one that is queued for a connection without a running one. What would write waits while its connection is
+// paused. It returns nil where there is none. The fence
 // grows with each claim, so that a commit by an earlier holder is refused.
 func (db *DB) ClaimRun(ctx context.Context, holder string, lease time.Duration) (*roster.Run, error) {
 	const claimable = ` FROM runs r
-			WHERE (r.state = 'running' AND r.lease_until < ?)
+			WHERE ((r.state = 'running' AND r.lease_until < ?)
 			   OR ((r.state = 'queued' OR (r.state = 'held' AND r.approval = TRUE)) AND NOT EXISTS (
-			       SELECT 1 FROM runs o WHERE o.org_id = r.org_id AND o.connection_id = r.connection_id AND o.state = 'running'))`
+			       SELECT 1 FROM runs o WHERE o.org_id = r.org_id AND o.connection_id = r.connection_id AND o.state = 'running')))
+			AND (r.mode = 'dry' OR NOT EXISTS (SELECT 1 FROM connections c WHERE c.org_id = r.org_id AND c.id = r.connection_id
+			       AND c.paused_at > 0 AND (c.paused_until = 0 OR c.paused_until > ?)))`
 	// Most of the time there is none, and finding that out writes nothing.
 	now, err := db.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var n int
-	if err := db.read.GetContext(ctx, &n, db.bind(`SELECT COUNT(*)`+claimable), toMicros(now)); err != nil || n == 0 {
+	if err := db.read.GetContext(ctx, &n, db.bind(`SELECT COUNT(*)`+claimable), toMicros(now), toMicros(now)); err != nil || n == 0 {
 		return nil, err
 	}
 	var claimed *roster.Run
@@ -91,7 +94,7 @@ func (db *DB) ClaimRun(ctx context.Context, holder string, lease time.Duration) 
 		}
 		query := `SELECT r.id, r.org_id, r.connection_id` + claimable + `
 			ORDER BY CASE r.state WHEN 'running' THEN 0 WHEN 'held' THEN 1 ELSE 2 END, r.id LIMIT 1` + db.skipLocked()
-		if err := t.SelectContext(ctx, &ids, db.bind(query), toMicros(t.now)); err != nil || len(ids) == 0 {
+		if err := t.SelectContext(ctx, &ids, db.bind(query), toMicros(t.now), toMicros(t.now)); err != nil || len(ids) == 0 {
 			return err
 		}
 		r := ids[0]
@@ -129,9 +132,10 @@ func (db *DB) RenewLease(ctx context.Context, r *roster.Run, lease time.Duration
 	err = db.InTx(ctx, func(rtx roster.Tx) error {
 		t, _ := rtx.(*tx)
 		var rows []bool
-		query := `UPDATE runs SET lease_until = ?, pages = ?, objects = ?, applied = ?, phase = ?
+		query := `UPDATE runs SET lease_until = ?, pages = ?, objects = ?, expected = ?, expected_estimate = ?, applied = ?, phase = ?
 			WHERE id = ? AND fence = ? AND state = 'running' RETURNING cancel`
-		if err := t.SelectContext(ctx, &rows, db.bind(query), toMicros(t.now.Add(lease)), r.Pages, r.Objects, r.Applied, r.Phase, r.ID, r.Fence); err != nil {
+		args := []any{toMicros(t.now.Add(lease)), r.Pages, r.Objects, r.Expected, r.ExpectedEstimate, r.Applied, r.Phase, r.ID, r.Fence}
+		if err := t.SelectContext(ctx, &rows, db.bind(query), args...); err != nil {
 			return fmt.Errorf("renew the lease of run %s: %w", r.ID, err)
 		}
 		if len(rows) == 0 {
@@ -165,6 +169,9 @@ func (db *DB) FinishRun(ctx context.Context, r *roster.Run, e Ending) error {
 			return err
 		}
 		if err := t.keepCounts(ctx, r, e.Counts); err != nil {
+			return err
+		}
+		if err := t.keepHistory(ctx, r, e.Tallies); err != nil {
 			return err
 		}
 		if err := t.endDelta(ctx, r, &e); err != nil || !e.Settled {
@@ -222,7 +229,7 @@ func (db *DB) AddCollection(ctx context.Context, r *roster.Run, c Collection) er
 	query := `INSERT INTO run_collections (run_id, kind, object_id, name, began, objects, whole, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (run_id, kind, object_id) DO UPDATE SET name = excluded.name, began = excluded.began, objects = excluded.objects,
 		whole = excluded.whole, error = excluded.error`
-	if err := db.exec(ctx, query, r.ID, c.Kind, c.ObjectID, c.Name, c.Began, c.Objects, c.Whole, c.Error); err != nil {
+	if err := db.execLazily(ctx, query, r.ID, c.Kind, c.ObjectID, c.Name, c.Began, c.Objects, c.Whole, c.Error); err != nil {
 		return fmt.Errorf("keep how a list was read: %w", err)
 	}
 	return nil

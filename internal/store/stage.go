@@ -127,6 +127,9 @@ func (s *Stage) change(ctx context.Context, write func(*tx) error) error {
 	defer func() { _ = stx.Rollback() }()
 	t := &tx{querier: stx, db: s.db}
 	if s.file == "" {
+		if _, err := stx.ExecContext(ctx, s.db.dialect.lazily); err != nil { // it is scratch, and a run has a commit for each page
+			return fmt.Errorf("commit lazily: %w", err)
+		}
 		if err := t.CheckFence(ctx, s.run.Org, s.run.ID, s.run.Fence); err != nil {
 			return err
 		}
@@ -146,13 +149,13 @@ func (s *Stage) PutMembers(ctx context.Context, page []roster.WantedMember) erro
 	var rows [][]any
 	for i := range page {
 		w := &page[i]
-		doc, err := json.Marshal(stagedDoc{w.Values, w.Problem})
+		doc, err := json.Marshal(stagedDoc{w.Values, w.Problem, w.Off, w.Clear, w.OutOfScope})
 		if err != nil {
 			return fmt.Errorf("encode a person: %w", err)
 		}
 		row := []any{
 			s.run.ID, w.ObjectID, w.UserName(), roster.Fold(w.UserName()), roster.Fold(w.Values[roster.AttrWorkEmail]),
-			w.Values[roster.AttrExternalID], w.Enabled, w.Scope, string(doc), roster.Fingerprint(w.Values), w.Stamp, w.Keep, w.Gone,
+			w.Values[roster.AttrExternalID], w.Enabled, w.Scope, string(doc), stagedPrint(w), w.Stamp, w.Keep, w.Gone,
 			w.MemberID,
 		}
 		if j, ok := at[w.ObjectID]; ok {

@@ -24,6 +24,19 @@ type stagedUser struct {
 type stagedDoc struct {
 	Values  map[string]string `json:"values"`
 	Problem string            `json:"problem,omitempty"`
+	Off     string            `json:"off,omitempty"`
+	Clear   []string          `json:"clear,omitempty"`
+	// OutOfScope is WantedMember's.
+	OutOfScope bool `json:"out_of_scope,omitempty"`
+}
+
+// stagedPrint digests what a person is wanted to be. Whom the mapping can't be worked out for is like nobody seen before, so
+// that each run lists them.
+func stagedPrint(w *roster.WantedMember) []byte {
+	if w.Problem != "" {
+		return roster.Fingerprint(map[string]string{"problem": w.Problem})
+	}
+	return roster.Fingerprint(w.Values)
 }
 
 func (u *stagedUser) wanted() (*roster.WantedMember, error) {
@@ -34,18 +47,18 @@ func (u *stagedUser) wanted() (*roster.WantedMember, error) {
 	if err := json.Unmarshal([]byte(u.Mapped), &doc); err != nil {
 		return nil, fmt.Errorf("read the staged person %s: %w", u.ObjectID, err)
 	}
-	w.Values, w.Problem = doc.Values, doc.Problem
+	w.Values, w.Problem, w.Off, w.Clear, w.OutOfScope = doc.Values, doc.Problem, doc.Off, doc.Clear, doc.OutOfScope
 	return w, nil
 }
 
 // Members returns a page of the people in the snapshot of whom there and here may differ, by object id after the one
-// given: without a link, with another status, with another fingerprint, or seen otherwise than last time. Of a delta
-// those are left out of whom it is not known whether they are in scope, and who left without being linked.
+// given: without a link, with another status, with another fingerprint, or seen otherwise than last time. Who left without
+// being linked is left out, and of a delta those of whom it is not known whether they are in scope.
 func (s *Stage) Members(ctx context.Context, after string, limit int) ([]roster.MemberCandidate, error) {
 	var rows []stagedUser
-	known := ``
+	known := ` AND (s.gone = '' OR m.id IS NOT NULL)`
 	if s.delta() {
-		known = ` AND (s.scope <> '' OR s.gone <> '' OR (s.enabled = FALSE AND s.keep = FALSE)) AND (s.gone = '' OR m.id IS NOT NULL)`
+		known += ` AND (s.scope <> '' OR s.gone <> '' OR (s.enabled = FALSE AND s.keep = FALSE))`
 	}
 	query := `SELECT s.object_id, s.enabled, s.scope, s.mapped, s.stamp, s.keep, s.gone, s.member_id FROM stage_users s
 		LEFT JOIN links l ON l.org_id = ? AND l.connection_id = ? AND l.type = 'member' AND l.object_id = s.object_id
@@ -240,9 +253,13 @@ func (s *Stage) fillMatches(ctx context.Context, cands []roster.MemberCandidate)
 		by.email[roster.Fold(m.Email())] = append(by.email[roster.Fold(m.Email())], i)
 		by.external[m.ExternalID()] = append(by.external[m.ExternalID()], i)
 	}
+	refused, err := s.refused(ctx, roster.TypeMember, objects)
+	if err != nil {
+		return err
+	}
 	for i := range cands {
-		if cands[i].There != nil {
-			cands[i].Matches = pickMatches(&cands[i], matches, &by)
+		if c := &cands[i]; c.There != nil {
+			c.Matches, c.Refused = pickMatches(c, matches, &by), refused[c.There.ObjectID]
 		}
 	}
 	return s.fillNamesakes(ctx, cands)
@@ -256,7 +273,7 @@ type matchIndex struct{ id, name, email, external map[string][]int }
 func (s *Stage) FillMatches(ctx context.Context, c *roster.MemberCandidate) error {
 	one := []roster.MemberCandidate{*c}
 	err := s.fillMatches(ctx, one)
-	c.Matches = one[0].Matches
+	c.Matches, c.Refused = one[0].Matches, one[0].Refused
 	return err
 }
 

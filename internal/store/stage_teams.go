@@ -118,9 +118,13 @@ func (s *Stage) FillTeams(ctx context.Context, cands []roster.TeamCandidate) err
 	if err != nil {
 		return err
 	}
+	refused, err := s.refused(ctx, roster.TypeTeam, objects)
+	if err != nil {
+		return err
+	}
 	for i := range cands {
 		if cands[i].There != nil {
-			cands[i].Matches = pickTeams(&cands[i], matches)
+			cands[i].Matches, cands[i].Refused = pickTeams(&cands[i], matches), refused[cands[i].ObjectID]
 		}
 	}
 	return s.fillAroundTeams(ctx, cands, objects)
@@ -137,7 +141,11 @@ func (s *Stage) FillTeamMatches(ctx context.Context, c *roster.TeamCandidate) er
 	if err != nil {
 		return err
 	}
-	c.Matches = pickTeams(c, matches)
+	refused, err := s.refused(ctx, roster.TypeTeam, []string{c.There.ObjectID})
+	if err != nil {
+		return err
+	}
+	c.Matches, c.Refused = pickTeams(c, matches), refused[c.There.ObjectID]
 	return nil
 }
 

@@ -337,7 +337,9 @@ func (t *tx) Release(ctx context.Context, org, connection string) error {
 		`UPDATE tokens SET connection_id = '' WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE pending_references SET connection_id = '' WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM links WHERE org_id = ? AND connection_id = ?`,
+		`DELETE FROM link_refusals WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM cursors WHERE org_id = ? AND connection_id = ?`,
+		`DELETE FROM exclusions WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM parked WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM connection_jobs WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM causes WHERE org_id = ? AND connection_id = ?`,
@@ -351,7 +353,7 @@ func (t *tx) Release(ctx context.Context, org, connection string) error {
 }
 
 func (t *tx) Rename(ctx context.Context, org, from, to string) error {
-	for _, table := range []string{"collection_counts", "cursors", "parked", "connection_jobs", "causes"} { // what runs left that found nothing to own
+	for _, table := range []string{"collection_counts", "cursors", "parked", "connection_jobs", "causes", "link_refusals", "exclusions", "drift"} { // what runs left that found nothing to own
 		if err := t.exec(ctx, "rename the connection", `DELETE FROM `+table+` WHERE org_id = ? AND connection_id = ?`, org, to); err != nil {
 			return err
 		}
@@ -361,12 +363,15 @@ func (t *tx) Rename(ctx context.Context, org, from, to string) error {
 		`UPDATE teams SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE tokens SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE links SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE link_refusals SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE pending_references SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE collection_counts SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE cursors SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE parked SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE connection_jobs SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE causes SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE exclusions SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE drift SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE runs SET connection_id = ? WHERE org_id = ? AND connection_id = ? AND state NOT IN ('queued', 'running')`,
 	} {
 		if err := t.exec(ctx, "rename the connection", query, to, org, from); err != nil {

@@ -77,7 +77,7 @@ func updates(columns []string, tb table) string {
 func (t *tx) Write(ctx context.Context, org string, rows *roster.Rows) error {
 	steps := []func(context.Context, string, *roster.Rows) error{
 		t.writeOrganisations, t.releaseKeys, t.writeMembers, t.writeTeams, t.writeMemberships, t.writeReferences, t.writeLinks,
-		t.writeTokens, t.writeConnections, t.writeRuns, t.writeFinished, t.writeSchedules, t.writeEvents, t.writeRequests,
+		t.writeTokens, t.writeConnections, t.writeRuns, t.writeFinished, t.writeSchedules, t.writeExclusions, t.writeEvents, t.writeRequests,
 	}
 	for _, step := range steps {
 		if err := step(ctx, org, rows); err != nil {
@@ -199,6 +199,9 @@ func (t *tx) writeLinks(ctx context.Context, org string, rows *roster.Rows) erro
 			return err
 		}
 	}
+	if err := t.writeRefusals(ctx, org, rows); err != nil {
+		return err
+	}
 	var out [][]any
 	for _, l := range rows.Links {
 		out = append(out, []any{
@@ -249,9 +252,14 @@ func (t *tx) writeConnections(ctx context.Context, org string, rows *roster.Rows
 		if err != nil {
 			return fmt.Errorf("encode the managed attributes: %w", err)
 		}
+		var pause roster.Pause
+		if c.Pause != nil {
+			pause = *c.Pause
+		}
 		out = append(out, []any{
 			org, c.ID, c.Name, string(c.Kind), string(c.State), c.DetachedReason, c.Target, c.Pinned, c.Settings, c.Settled,
 			string(managed), c.AdoptLocal, int64(c.Settle), c.Fence, toMicros(c.CreatedAt), toMicros(c.UpdatedAt),
+			toMicros(pause.Since), toMicros(pause.Until), pause.Reason, pause.By,
 		})
 	}
 	return t.upsert(ctx, table{name: "connections", columns: connectionColumns, key: "org_id, id", keep: "created_at, fence"}, out)
@@ -278,13 +286,14 @@ func (t *tx) writeRuns(ctx context.Context, org string, rows *roster.Rows) error
 			said = string(doc)
 		}
 		out = append(out, []any{
-			org, r.ID, r.Connection, string(r.Mode), string(r.State), r.RequestedBy, r.Complete, string(held), string(totals), r.Error,
-			r.Fence, r.LeaseHolder, toMicros(r.LeaseUntil), r.Cancel, r.Approval, r.Approver, r.Pages, r.Objects, r.Applied, r.Phase, r.Note, said,
+			org, r.ID, r.Connection, string(r.Mode), string(r.State), r.RequestedBy, r.Complete, string(held), string(totals), r.Error, r.Fault,
+			r.Fence, r.LeaseHolder, toMicros(r.LeaseUntil), r.Cancel, r.Approval, r.Approver, r.Pages, r.Objects, r.Expected, r.ExpectedEstimate,
+			r.Applied, r.Phase, r.Note, said,
 			toMicros(r.CreatedAt), toMicros(r.StartedAt), toMicros(r.FinishedAt),
 		})
 	}
-	err := t.upsert(ctx, table{name: "runs", columns: `org_id, id, connection_id, mode, state, requested_by, complete, held, totals, error,
-		fence, lease_holder, lease_until, cancel, approval, approver, pages, objects, applied, phase, note, said, created_at,
+	err := t.upsert(ctx, table{name: "runs", columns: `org_id, id, connection_id, mode, state, requested_by, complete, held, totals, error, fault,
+		fence, lease_holder, lease_until, cancel, approval, approver, pages, objects, expected, expected_estimate, applied, phase, note, said, created_at,
 		started_at, finished_at`,
 		key: "id", keep: "org_id, created_at, fence, lease_holder, lease_until"}, out)
 	if err != nil {
