@@ -6,6 +6,9 @@ RACE ?= -race
 TESTFLAGS ?=
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
+SOAK ?= 10m
+SEED ?=
+SOAKFLAGS ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
@@ -40,6 +43,13 @@ fmt: ## format the code as lint wants it
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZTIME (10s)
 	.ci/fuzz $(FUZZTIME)
+
+# It ends at the first schedule that fails and says how to replay it. SOAKFLAGS=-race has fewer schedules looked at harder.
+.PHONY: soak
+soak: ## run simulated schedules for SOAK (10m), from a fresh SEED
+	go test -c -vet=off $(SOAKFLAGS) -o bin/simulation.test ./syncer
+	cd syncer && ROSTERD_SIM_FOR=$(SOAK) ROSTERD_SIM_SEED=$(SEED) ../.ci/with-postgres \
+		../bin/simulation.test -test.run '^TestSimulation$$' -test.timeout 0
 
 .PHONY: bench
 bench: ## run the benchmarks, each for BENCHTIME (1s)
