@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/reconcile"
@@ -21,8 +23,8 @@ const (
 // readJob reads the IdP's own provisioning job and what its log has to tell since the last run. That they can't be read is
 // kept and shown, and does not fail the run; what is known of the job then is what was read last.
 func (w *worker) readJob(ctx context.Context) error {
-	reader, ok := w.source.Reader.(connectors.JobReader)
-	if !ok {
+	reader, isJob := w.source.Reader.(connectors.JobReader)
+	if _, isLog := w.source.Reader.(connectors.CauseReader); !isJob && !isLog {
 		return nil
 	}
 	kept, err := w.cfg.Store.Job(ctx, w.run.Org, w.run.Connection)
@@ -38,7 +40,10 @@ func (w *worker) readJob(ctx context.Context) error {
 	}
 	asking, done := context.WithTimeout(ctx, jobTime)
 	defer done()
-	found, err := reader.Job(asking)
+	var found *connectors.Job
+	if isJob {
+		found, err = reader.Job(asking)
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -86,8 +91,12 @@ func jobOf(j *connectors.Job, now time.Time) roster.Job {
 // of it; a dry run keeps it in memory.
 func (w *worker) readLog(ctx, asking context.Context, job *connectors.Job) error {
 	reader, ok := w.source.Reader.(connectors.CauseReader)
-	if !ok || job == nil {
+	if _, isJob := w.source.Reader.(connectors.JobReader); !ok || isJob && job == nil {
 		return nil
+	}
+	id := ""
+	if job != nil {
+		id = job.ID
 	}
 	position, err := w.cfg.Store.CausePosition(ctx, w.run.Org, w.run.Connection)
 	if err != nil {
@@ -100,7 +109,7 @@ func (w *worker) readLog(ctx, asking context.Context, job *connectors.Job) error
 		}
 	}
 	var unsaved error
-	next, err := reader.Causes(asking, job.ID, position, func(page []connectors.Cause) error {
+	next, err := reader.Causes(asking, id, position, func(page []connectors.Cause) error {
 		entries := entriesOf(page)
 		if dry {
 			w.unkept(entries)
@@ -203,7 +212,16 @@ func aboutWhom(d *roster.Drift) (member, team string) {
 	case roster.TypeMembership:
 		member, team = d.MemberObject, d.TeamObject
 	}
-	return strings.ToLower(member), strings.ToLower(team)
+	return inLogCase(member), inLogCase(team)
+}
+
+// inLogCase is an IdP's id in the case in which connectors hand over those of a log: GUIDs are in lower case, other ids as
+// the IdP has them.
+func inLogCase(id string) string {
+	if uuid.Validate(id) == nil {
+		return strings.ToLower(id)
+	}
+	return id
 }
 
 // newestOfEach keeps the newest entry of each reason.

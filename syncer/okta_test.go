@@ -15,6 +15,7 @@ import (
 	"github.com/rosterd/rosterd/internal/roster"
 	"github.com/rosterd/rosterd/internal/store"
 	"github.com/rosterd/rosterd/internal/store/storetest"
+	"github.com/rosterd/rosterd/reconcile"
 	"github.com/rosterd/rosterd/syncer"
 )
 
@@ -323,6 +324,29 @@ func TestAMemberIsLookedUpByOktasId(t *testing.T) {
 		_, actions := w.run(roster.ModeFull)
 		if a := w.has(actions, roster.OrphanedMember, "pushed.otherwise@initech.example"); a.Drift.AlwaysHeld != "" || !strings.Contains(a.Drift.Reason, "out of scope there") {
 			w.t.Errorf("got %s", a.Drift.Reason)
+		}
+	})
+}
+
+// What Okta's log says of a push that failed stands beside what a run finds of that person or group, dry or not.
+func TestOktasLogStandsBesideADrift(t *testing.T) {
+	eachOktaWorld(t, 15, 2, func(o *oktaWorld) {
+		o.baseline()
+		p := o.person(0)
+		o.okta.LogEvent("application.provision.user.push", "Automatic provisioning failed: 503 upstream", p.ObjectID, o.okta.AppID())
+		m := o.members()[p.UserName]
+		o.commit(o.push(), roster.MemberEdit{ID: m.ID, Edit: func(m roster.Member) (roster.Attributes, *bool, error) {
+			off := false
+			return m.Attributes, &off, nil
+		}})
+		for _, mode := range []roster.Mode{roster.ModeDry, roster.ModeFull} {
+			_, actions := o.run(mode)
+			a := o.has(actions, roster.RedundantSoftDelete, p.UserName)
+			if !slices.ContainsFunc(a.Drift.Evidence, func(e roster.Evidence) bool {
+				return e.Source == reconcile.SourceLog && strings.Contains(e.Text, "503 upstream") && !e.Time.IsZero()
+			}) {
+				o.t.Errorf("%s: the evidence does not name the log's entry: %+v", mode, a.Drift.Evidence)
+			}
 		}
 	})
 }

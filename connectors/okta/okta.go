@@ -68,6 +68,7 @@ type Connector struct {
 
 var (
 	_ connectors.Reader       = (*Connector)(nil)
+	_ connectors.CauseReader  = (*Connector)(nil)
 	_ connectors.DeltaReader  = (*Connector)(nil)
 	_ connectors.OneReader    = (*Connector)(nil)
 	_ connectors.GroupsReader = (*Connector)(nil)

@@ -21,18 +21,25 @@ type logEvent struct {
 	UUID      string      `json:"uuid"`
 	Published time.Time   `json:"published"`
 	Type      string      `json:"eventType"`
+	Message   string      `json:"displayMessage"`
 	Targets   []logTarget `json:"target"`
+	Outcome   struct {
+		Reason string `json:"reason"`
+	} `json:"outcome"`
 }
 
 type logTarget struct {
-	ID   string `json:"id"`
-	Type string `json:"type"`
+	ID          string `json:"id"`
+	Type        string `json:"type"`
+	AlternateID string `json:"alternateId"`
+	DisplayName string `json:"displayName"`
 }
 
 // The types of targets. An AppUser has an id of its own in the log, by which nothing can be read.
 const (
-	targetUser = "User"
-	targetApp  = "AppInstance"
+	targetUser  = "User"
+	targetGroup = "UserGroup"
+	targetApp   = "AppInstance"
 )
 
 // of returns the ids of an event's targets of one type.

@@ -16,7 +16,10 @@ type Diagnoser interface {
 // it left the configuration, says nothing.
 func (h health) job(c *roster.Connection) (*client.Job, *client.Quarantine) {
 	j, known := h.jobs[c.ID]
-	if !known || c.State == roster.ConnectionDetached || j.Target != c.Target {
+	switch {
+	case !known || c.State == roster.ConnectionDetached || j.Target != c.Target:
+		return nil, nil
+	case c.Kind == roster.KindOkta && j.LogProblem == "": // Okta has a log and no job
 		return nil, nil
 	}
 	out := &client.Job{
