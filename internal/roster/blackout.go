@@ -3,7 +3,6 @@ package roster
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -36,8 +35,6 @@ const (
 	// mostJoined bounds how many windows that follow on one another are followed, which is enough for a year of them.
 	mostJoined = 1000
 )
-
-var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} //nolint:gochecknoglobals // constant
 
 // NewBlackout reads windows such as "Mon-Fri 08:00-18:00" and "2026-12-24..2027-01-02". The error says what to write
 // instead.
@@ -87,7 +84,7 @@ func parseDates(text string) (window, error) {
 	var at [2]time.Time
 	for i, s := range []string{from, to} {
 		t, err := time.Parse(time.DateOnly, s)
-		if err != nil {
+		if err != nil || t.Year() < 2000 || t.Year() > 2999 {
 			return window{}, fmt.Errorf("has no day %q: write year-month-day, such as %s", s, `"2026-12-24..2027-01-02"`)
 		}
 		y, m, d := t.Date()
@@ -126,34 +123,38 @@ func (w *window) parseDays(text string) error {
 }
 
 func weekday(text string) (int, bool) {
-	text = strings.ToLower(text)
-	for i, short := range weekdays {
-		if text == short || text == strings.ToLower(time.Weekday(i).String()) {
-			return i, true
+	for d := time.Sunday; d <= time.Saturday; d++ {
+		if strings.EqualFold(text, d.String()) || strings.EqualFold(text, d.String()[:3]) {
+			return int(d), true
 		}
 	}
 	return 0, false
 }
 
-var hours = regexp.MustCompile(`^(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})$`) //nolint:gochecknoglobals // constant
-
 func (w *window) parseHours(text string) error {
-	m := hours.FindStringSubmatch(text)
-	if m == nil {
-		return fmt.Errorf("has no hours that can be read, %q: write them as 08:00-18:00", text)
-	}
-	var n [4]int
-	for i := range n {
-		n[i], _ = strconv.Atoi(m[i+1]) // two digits at most
-	}
-	w.from, w.to = n[0]*60+n[1], n[2]*60+n[3]
+	from, to, _ := strings.Cut(text, "-")
+	begins, ok := minutesOf(from)
+	ends, fine := minutesOf(to)
 	switch {
-	case n[1] > 59 || n[3] > 59 || w.from >= minutesADay || w.to > minutesADay:
-		return fmt.Errorf("has a time that is none, %q: write 00:00 to 24:00", text)
-	case w.from == w.to:
+	case !ok || !fine || begins == minutesADay:
+		return fmt.Errorf("has no hours that can be read, %q: write them as 08:00-18:00", text)
+	case begins == ends:
 		return fmt.Errorf("begins and ends at the same time, %q: write 00:00-24:00 for the whole day", text)
 	}
+	w.from, w.to = begins, ends
 	return nil
+}
+
+// minutesOf reads a time of the day, 00:00 to 24:00, as minutes since midnight.
+func minutesOf(text string) (int, bool) {
+	h, m, _ := strings.Cut(text, ":")
+	hour, err := strconv.ParseUint(h, 10, 8)
+	minute, wrong := strconv.ParseUint(m, 10, 8)
+	if err != nil || wrong != nil || len(h) > 2 || len(m) != 2 || minute > 59 {
+		return 0, false
+	}
+	n := int(hour*60 + minute)
+	return n, n <= minutesADay
 }
 
 // Holds reports whether a time is within a window, and when the last of the windows that follow on one another ends;
@@ -204,7 +205,9 @@ func (b Blackout) spans(at time.Time, before, after int, each func(from, to time
 	for i := range b.windows {
 		w := &b.windows[i]
 		if w.first != (civil{}) {
-			each(begin(w.first, 0, b.zone), begin(civil{w.last.year, w.last.month, w.last.day + 1}, 0, b.zone))
+			from, _ := moments(w.first, 0, b.zone)
+			_, to := moments(civil{w.last.year, w.last.month, w.last.day + 1}, 0, b.zone)
+			each(from, to)
 			continue
 		}
 		for n := before; n <= after; n++ {
@@ -216,57 +219,37 @@ func (b Blackout) spans(at time.Time, before, after int, each func(from, to time
 			if w.to <= w.from {
 				ends.day++
 			}
-			if from, to := begin(day, w.from, b.zone), end(ends, w.to, b.zone); to.After(from) {
+			from, _ := moments(day, w.from, b.zone)
+			if _, to := moments(ends, w.to, b.zone); to.After(from) {
 				each(from, to)
 			}
 		}
 	}
 }
 
-// begin is the first moment at which the clocks of a zone show a time of a day. Where that time is skipped on that day, it
-// is the moment at which they are set forward.
-func begin(day civil, minutes int, zone *time.Location) time.Time {
-	t := time.Date(day.year, day.month, day.day, 0, minutes, 0, 0, zone)
-	from, _ := t.ZoneBounds()
-	if from.IsZero() {
-		return t
+// moments are the first and the last at which the clocks of a zone show a time of a day, which differ where it comes twice.
+// Where that time is skipped on that day, both are the moment at which the clocks are set forward.
+func moments(day civil, minutes int, zone *time.Location) (first, last time.Time) {
+	shown := time.Date(day.year, day.month, day.day, 0, minutes, 0, 0, time.UTC)
+	var skipped time.Time
+	for _, near := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+		_, offset := shown.Add(near).In(zone).Zone()
+		t := shown.Add(-time.Duration(offset) * time.Second).In(zone)
+		if _, is := t.Zone(); is != offset {
+			if from, _ := t.ZoneBounds(); near < 0 {
+				skipped = from
+			}
+			continue
+		}
+		if first.IsZero() || t.Before(first) {
+			first = t
+		}
+		if t.After(last) {
+			last = t
+		}
 	}
-	_, now := t.Zone()
-	_, was := from.Add(-time.Second).Zone()
-	switch sooner := t.Add(time.Duration(now-was) * time.Second); {
-	case now < was && sooner.Before(from): // it comes twice, and this is the second time
-		return sooner
-	case now > was && sooner.Before(t) && !sooner.After(from): // unreachable unless set forward; kept by showing
+	if first.IsZero() {
+		return skipped, skipped
 	}
-	return showing(t, day, minutes, zone)
-}
-
-// end is the last moment at which the clocks show a time of a day: the second one where it comes twice.
-func end(day civil, minutes int, zone *time.Location) time.Time {
-	t := begin(day, minutes, zone)
-	_, to := t.ZoneBounds()
-	if to.IsZero() {
-		return t
-	}
-	_, now := t.Zone()
-	_, then := to.Zone()
-	if later := t.Add(time.Duration(now-then) * time.Second); now > then && !later.Before(to) {
-		return later
-	}
-	return t
-}
-
-// showing returns t, or the moment at which the clocks are set forward where they never show the time of t.
-func showing(t time.Time, day civil, minutes int, zone *time.Location) time.Time {
-	wall := time.Date(day.year, day.month, day.day, 0, minutes, 0, 0, time.UTC)
-	y, m, d := t.Date()
-	shown := time.Date(y, m, d, t.Hour(), t.Minute(), 0, 0, time.UTC)
-	from, to := t.ZoneBounds()
-	switch {
-	case shown.After(wall):
-		return from
-	case shown.Before(wall):
-		return to
-	}
-	return t.In(zone)
+	return first, last
 }
