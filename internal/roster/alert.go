@@ -15,7 +15,8 @@ const (
 	AlertRunOverdue         AlertKind = "run_overdue"         // the schedule of a connection is not kept
 	AlertPullPartial        AlertKind = "pull_partial"        // runs of a connection leave something undone
 	AlertQuarantine         AlertKind = "quarantine"          // the IdP's own job is in quarantine
-	AlertTokenExpiring      AlertKind = "token_expiring"      // a SCIM token expires soon
+	AlertPushesStopped      AlertKind = "pushes_stopped"      // the IdP changes and sends nothing
+	AlertTokenExpiring      AlertKind = "token_expiring"      //nolint:gosec // G101: the name of a kind: a SCIM token expires soon
 	AlertTokenExpired       AlertKind = "token_expired"       // a SCIM token has expired
 	AlertPushesCrossLimit   AlertKind = "pushes_cross_limit"  // pushes alone took away more than a run may
 	AlertConnectionDetached AlertKind = "connection_detached" // no run of a connection starts
@@ -271,9 +272,14 @@ func (t *Token) WarningStep(now time.Time) int {
 // leastLate is how late a schedule may be before anybody is told, however often it is due.
 const leastLate = 10 * time.Minute
 
-// LateAt is when a run that was due, or was asked for, at a time is late: two more due times have passed since.
+// LateAt is when a run that was due, or was asked for, at a time is late: two more due times have passed since. Within a
+// blackout window nothing is late: its run is asked for when the window ends. Zero: it never is.
 func (s *Schedule) LateAt(due time.Time) time.Time {
 	t, err := s.timetable()
+	dark := s.Blackouts()
+	if until, holds := dark.Holds(due); holds {
+		due = until
+	}
 	if err != nil || due.IsZero() {
 		return time.Time{}
 	}
@@ -285,7 +291,13 @@ func (s *Schedule) LateAt(due time.Time) time.Time {
 		next = after
 	}
 	if least := due.Add(leastLate); next.Before(least) {
-		return least
+		next = least
+	}
+	switch until, holds := dark.Holds(next); {
+	case holds && until.IsZero():
+		return time.Time{}
+	case holds:
+		return until.Add(leastLate)
 	}
 	return next
 }

@@ -295,13 +295,13 @@ func (db *DB) OpenRuns(ctx context.Context, org string) ([]roster.Run, error) {
 	return runsOf(rows)
 }
 
-// HeldActions counts the actions that a run holds, by guard class.
+// HeldActions counts the actions that a run holds, or that were approved and are not applied yet, by guard class.
 func (db *DB) HeldActions(ctx context.Context, run string) (map[roster.Guarded]int, error) {
 	var rows []struct {
 		Guard string `db:"guard"`
 		N     int    `db:"n"`
 	}
-	query := `SELECT guard, COUNT(*) AS n FROM run_actions WHERE run_id = ? AND state = 'held' GROUP BY guard`
+	query := `SELECT guard, COUNT(*) AS n FROM run_actions WHERE run_id = ? AND state IN ('held', 'approved') GROUP BY guard`
 	if err := db.read.SelectContext(ctx, &rows, db.bind(query), run); err != nil {
 		return nil, fmt.Errorf("count what run %s holds: %w", run, err)
 	}
