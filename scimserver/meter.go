@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -13,6 +14,8 @@ type Meter interface {
 	Request(method, resource string, status int, took time.Duration)
 	// Refused is told of each token that is not taken: it is RefusedUnknown, RefusedDisabled, and so on.
 	Refused(reason string)
+	// Admitted is told, within the context of a request, whose token it carries: the organisation's name and the token's.
+	Admitted(ctx context.Context, organisation, token string)
 }
 
 // Why a token is not taken.
@@ -35,6 +38,7 @@ type unmetered struct{}
 
 func (unmetered) Request(string, string, int, time.Duration) {}
 func (unmetered) Refused(string)                             {}
+func (unmetered) Admitted(context.Context, string, string)   {}
 
 func (s *Server) measure(r *http.Request, status int, took time.Duration) {
 	s.meter.Request(meteredMethod(r.Method), s.meteredResource(r.URL.EscapedPath()), status, took)
@@ -46,6 +50,20 @@ func meteredMethod(method string) string {
 		return method
 	}
 	return "other"
+}
+
+// Route is the template of a path that is the Server's, such as /Users/{id}, by the route table alone; "other": there is
+// nothing.
+func (s *Server) Route(path string) string {
+	_, rest, _ := splitPath(path)
+	_, id, found := s.find(rest)
+	switch {
+	case !found:
+		return "other"
+	case id != "":
+		return "/" + rest[0] + "/{id}"
+	}
+	return "/" + strings.Join(rest, "/")
 }
 
 // meteredResource goes by the route table alone: what a client makes up is not in it.

@@ -1,6 +1,7 @@
 package scimserver_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -36,6 +37,8 @@ func (c *tally) Request(method, resource string, status int, took time.Duration)
 	c.add(fmt.Sprint(method, " ", resource, " ", status))
 	c.told <- struct{}{}
 }
+
+func (c *tally) Admitted(context.Context, string, string) {}
 
 func (c *tally) Refused(reason string) { c.add("refused " + reason) }
 

@@ -52,6 +52,7 @@ func (w *worker) judgeAll(ctx context.Context, stage *store.Stage) error {
 	if err := w.plan(ctx, stage); err != nil {
 		return err
 	}
+	w.compared(w.pulled.objects)
 	if err := stage.Intact(ctx); err != nil {
 		return err
 	}

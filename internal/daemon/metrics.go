@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,13 +36,14 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	refused   *prometheus.CounterVec
+	runs      *runMetrics
+	own       []prometheus.Collector // all that tell of rosterd itself
 }
 
-var _ scimserver.Meter = (*metrics)(nil)
-
-func newMetrics(version string, db *store.DB) (*metrics, error) {
+func newMetrics(version string, db *store.DB, orgs *orgNames) (*metrics, error) {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
+		runs:     newRunMetrics(orgs),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rosterd_scim_requests_total", Help: "SCIM requests that were answered; a bulk request is one.",
 		}, []string{"method", "resource", "code"}),
@@ -61,10 +63,8 @@ func newMetrics(version string, db *store.DB) (*metrics, error) {
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version(), "database": db.Kind()},
 	})
 	build.Set(1)
-	all := []prometheus.Collector{
-		build, m.requests, m.durations, m.refused, newTokenExpiries(db),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	}
+	m.own = append(m.runs.all(), build, m.requests, m.durations, m.refused, newTokenExpiries(db), newGauges(db))
+	all := append(slices.Clone(m.own), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for name, pool := range db.Pools() {
 		all = append(all, collectors.NewDBStatsCollector(pool, name))
 	}
@@ -76,14 +76,11 @@ func newMetrics(version string, db *store.DB) (*metrics, error) {
 	return m, nil
 }
 
-// Request implements scimserver.Meter.
-func (m *metrics) Request(method, resource string, status int, took time.Duration) {
+// request counts a SCIM request.
+func (m *metrics) request(method, resource string, status int, took time.Duration) {
 	m.requests.WithLabelValues(method, resource, strconv.Itoa(status)).Inc()
 	m.durations.WithLabelValues(method, resource).Observe(took.Seconds())
 }
-
-// Refused implements scimserver.Meter.
-func (m *metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
 // tokenExpiries reads when tokens expire each time that it is asked: a token may be made or disabled by any replica.
 type tokenExpiries struct {
@@ -139,24 +136,20 @@ func (d *Daemon) MetricsURL() string {
 	return "http://" + d.metricsAt.Addr().String() + "/metrics"
 }
 
-// measure builds the server of the metrics, where there is one, and returns what the SCIM server tells.
-func (d *Daemon) measure() (scimserver.Meter, *http.Server, error) {
+// metricsServer builds the server of the metrics; nil: there is none.
+func (d *Daemon) metricsServer() *http.Server {
 	if d.metricsAt == nil {
-		return nil, nil, nil
-	}
-	m, err := newMetrics(d.opts.Version, d.db)
-	if err != nil {
-		return nil, nil, err
+		return nil
 	}
 	log := d.log.With("part", "metrics")
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+	mux.Handle("GET /metrics", promhttp.HandlerFor(d.observer.metrics.registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
 		MaxRequestsInFlight: scrapesAtOnce,
 	}))
-	return m, &http.Server{
+	return &http.Server{
 		Handler: web.Recover(log, nil, mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}, nil
+	}
 }

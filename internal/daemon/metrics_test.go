@@ -43,25 +43,30 @@ func eachRunning(t *testing.T, test func(r *running)) {
 	t.Helper()
 	storetest.EachDatabase(t, func(t *testing.T, db storetest.Database) {
 		t.Helper()
-		d, err := daemon.New(t.Context(), options(db))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(context.Background())
-		r := &running{T: t, daemon: d, stop: stop, ended: make(chan error, 1)}
-		go func() {
-			r.ended <- d.Run(ctx)
-			close(r.ended)
-		}()
-		t.Cleanup(func() {
-			stop()
-			<-r.ended
-		})
-		if r.api, err = client.New(client.Options{Socket: client.SocketPath(db.Dir)}); err != nil {
-			t.Fatal(err)
-		}
-		test(r)
+		test(start(t, options(db)))
 	})
+}
+
+func start(t *testing.T, opts daemon.Options) *running {
+	t.Helper()
+	d, err := daemon.New(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{T: t, daemon: d, stop: stop, ended: make(chan error, 1)}
+	go func() {
+		r.ended <- d.Run(ctx)
+		close(r.ended)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-r.ended
+	})
+	if r.api, err = client.New(client.Options{Socket: client.SocketPath(opts.Config.DataDir)}); err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // newToken makes a token of the default organisation.

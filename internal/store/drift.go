@@ -88,9 +88,10 @@ func driftOf(r *roster.Run, tallies []Tally) map[roster.Kind]DriftCount {
 	return out
 }
 
-// keepHistory notes how long the phases of a run took and what it found. A run that ends once more, as one does whose held plan was approved, replaces its rows.
+// keepHistory notes how long the phases of a run took and what it found. A run that ends once more, as one does whose held
+// plan was approved, replaces its rows.
 func (t *tx) keepHistory(ctx context.Context, r *roster.Run, tallies []Tally) error {
-	took, err := json.Marshal(r.Timings)
+	took, err := json.Marshal(measured{r.Timings, r.Compared})
 	if err != nil {
 		return fmt.Errorf("encode how long run %s took: %w", r.ID, err)
 	}
