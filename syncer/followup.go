@@ -17,7 +17,17 @@ func (s *Syncer) AskFollowUps(ctx context.Context) {
 		}
 		return
 	}
+	var dark map[string]bool
+	if len(due) > 0 {
+		if dark, err = s.cfg.Store.Dark(ctx); err != nil {
+			s.cfg.Log.Error("look for blackout windows", "error", err)
+			return
+		}
+	}
 	for _, f := range due {
+		if dark[f.Connection] {
+			continue
+		}
 		log := s.cfg.Log.With("connection", f.Connection, "objects", f.Objects)
 		cause := roster.Cause{Actor: roster.Actor{Kind: roster.ActorSystem, Name: roster.ByFollowUp}}
 		request := roster.RunRequest{Connection: f.Connection, Mode: roster.ModeDelta, By: roster.ByFollowUp}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rosterd/rosterd/internal/api/client"
 )
 
 func TestDiffExitCodes(t *testing.T) {
@@ -151,5 +153,48 @@ func TestServerNeedsAKeyThatIsNotOnTheCommandLine(t *testing.T) {
 	got = f.rosterd(context.Background(), "status --server "+server.URL+" --api-key-file /nowhere")
 	if got.code != exitFailed || !strings.Contains(got.errOut, "/nowhere") {
 		t.Errorf("a missing file: %+v", got)
+	}
+}
+
+func TestProgressSaysHowMuchThereIs(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		progress client.Progress
+		want     string
+	}{
+		"nothing known": {client.Progress{Phase: "pull", Pages: 3, Objects: 1}, "entra: pull, 3 pages, 1 object"},
+		"a total":       {client.Progress{Phase: "pull", Pages: 3, Objects: 50, Total: 200}, "entra: pull, 3 pages, 50 of 200 objects (25%)"},
+		"an estimate":   {client.Progress{Phase: "pull", Pages: 1, Objects: 50, Total: 200, TotalIsEstimate: true}, "entra: pull, 1 page, 50 of about 200 objects (25%)"},
+		"more than the estimate": {
+			client.Progress{Phase: "pull", Pages: 9, Objects: 300, Total: 200, TotalIsEstimate: true},
+			"entra: pull, 9 pages, 300 of about 200 objects (99%)",
+		},
+		"all of it": {client.Progress{Phase: "apply", Pages: 9, Objects: 200, Total: 200, Applied: 7}, "entra: apply, 9 pages, 200 of 200 objects (100%), 7 applied"},
+	} {
+		run := client.Run{Connection: "entra", State: "running", Progress: &tc.progress}
+		if got := progress(&run, true); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+func TestTheTimeLeftIsToldOnceTheSpeedIsKnown(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		done, missing int
+		took          time.Duration
+		want          string
+	}{
+		{100, 900, time.Second, ""}, // too soon
+		{0, 900, time.Minute, ""},   // nothing came since
+		{900, 0, time.Minute, ""},   // all came
+		{900, -5, time.Minute, ""},  // more than all
+		{900, 100, time.Minute, ", under a minute left"},
+		{100, 1150, time.Minute, ", about 12 min left"},
+		{100, 10_000, time.Minute, ", about 1.7 h left"},
+	} {
+		if got := remaining(tc.done, tc.missing, tc.took); got != tc.want {
+			t.Errorf("%d of %d in %s: %q, want %q", tc.done, tc.done+tc.missing, tc.took, got, tc.want)
+		}
 	}
 }
