@@ -116,6 +116,7 @@ func (x *exchange) admit(bucket *rate.Limiter) error {
 		return &denied{http.StatusUnauthorized, reason, notAccepted, noted}
 	}
 	x.s.used.note(x.token.ID, now)
+	x.s.meter.Admitted(x.r.Context(), x.org.Name, x.token.Name)
 	if bucket != nil && !bucket.AllowN(now, 1) {
 		x.s.meter.Refused(RefusedRate)
 		told := fmt.Sprintf("more than %d requests a second: the token is limited to that", x.token.Rate)

@@ -333,12 +333,12 @@ func TestOktasLogStandsBesideADrift(t *testing.T) {
 	eachOktaWorld(t, 15, 2, func(o *oktaWorld) {
 		o.baseline()
 		p := o.person(0)
-		o.okta.LogEvent("application.provision.user.push", "Automatic provisioning failed: 503 upstream", p.ObjectID, o.okta.AppID())
 		m := o.members()[p.UserName]
 		o.commit(o.push(), roster.MemberEdit{ID: m.ID, Edit: func(m roster.Member) (roster.Attributes, *bool, error) {
 			off := false
 			return m.Attributes, &off, nil
 		}})
+		o.okta.LogEvent("application.provision.user.push", "Automatic provisioning failed: 503 upstream", p.ObjectID, o.okta.AppID())
 		for _, mode := range []roster.Mode{roster.ModeDry, roster.ModeFull} {
 			_, actions := o.run(mode)
 			a := o.has(actions, roster.RedundantSoftDelete, p.UserName)

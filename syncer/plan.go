@@ -15,7 +15,7 @@ const planPage = 1000
 
 // plan judges every candidate and writes the run's actions.
 func (w *worker) plan(ctx context.Context, stage *store.Stage) error {
-	w.note(func(r *roster.Run) { r.Phase = "plan" })
+	w.note(func(r *roster.Run) { r.Phase, r.Compared = "plan", 0 })
 	now, err := w.cfg.Store.Now(ctx)
 	if err != nil {
 		return err
@@ -36,6 +36,7 @@ func (w *worker) plan(ctx context.Context, stage *store.Stage) error {
 	if err := w.planMembers(ctx, stage, stage.Members, stage.SilentMembers); err != nil {
 		return err
 	}
+	w.compared(w.pulled.people)
 	if err := w.planUnlinkedMembers(ctx, stage); err != nil {
 		return err
 	}
@@ -92,6 +93,7 @@ func (w *worker) connectionNames(ctx context.Context) (*strings.Replacer, error)
 
 // page gathers what a page of decisions comes to.
 type page struct {
+	judged  int
 	actions []roster.RunAction
 	links   []store.PlannedLink
 }
@@ -102,6 +104,7 @@ func (w *worker) take(p *page, typ roster.ObjectType, object string, d reconcile
 		w.unsettledYet(typ, object, d.Again)
 	}
 	w.newcomer(typ, object, &d)
+	p.judged++
 	for _, drift := range d.Drifts {
 		w.next++
 		drift.Reason = w.names.Replace(drift.Reason)
@@ -142,7 +145,16 @@ func (w *worker) write(ctx context.Context, stage *store.Stage, p *page) error {
 	if err := w.annotated(ctx, p.actions); err != nil {
 		return err
 	}
-	return w.cfg.Store.AddActions(ctx, w.run, p.actions)
+	if err := w.cfg.Store.AddActions(ctx, w.run, p.actions); err != nil {
+		return err
+	}
+	w.note(func(r *roster.Run) { r.Compared += p.judged })
+	return nil
+}
+
+// compared shows that everything read of some kinds is dealt with: most objects agree, and are no candidates.
+func (w *worker) compared(objects int) {
+	w.note(func(r *roster.Run) { r.Compared = max(r.Compared, objects) })
 }
 
 type memberReader = func(ctx context.Context, after string, limit int) ([]roster.MemberCandidate, error)

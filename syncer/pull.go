@@ -23,6 +23,8 @@ type pulled struct {
 	cut     bool               // the deadline passed while it was read
 	outlook outlook            // how much there is to read
 	linked  int                // links that the plan makes
+	people  int                // people read
+	objects int                // objects read, of any kind
 	waiting bool               // some action waits whatever the limits say
 }
 
@@ -198,6 +200,7 @@ func (s *sink) Stamp(ctx context.Context) (connectors.Stamp, error) {
 }
 
 func (s *sink) page(objects int) {
+	s.w.pulled.objects += objects
 	s.w.note(func(r *roster.Run) {
 		r.Pages++
 		r.Objects += objects
@@ -240,6 +243,7 @@ func (s *sink) Users(ctx context.Context, at connectors.Stamp, page []connectors
 		wanted[i] = s.w.source.Mapping.ToMember(&page[i], at)
 	}
 	s.page(len(page))
+	s.w.pulled.people += len(page)
 	return s.stage.PutMembers(s.land(ctx), wanted)
 }
 

@@ -13,6 +13,7 @@ func (s *Syncer) schedule(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait := s.AskDue(ctx)
 		s.AskFollowUps(ctx)
+		s.AskLifelines(ctx)
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -34,7 +35,14 @@ func (s *Syncer) AskDue(ctx context.Context) time.Duration {
 		return wait
 	}
 	for i := range due {
-		if left := due[i].Next.Add(due[i].Delay()).Sub(now); left > 0 {
+		left := due[i].Next.Add(due[i].Delay()).Sub(now)
+		if until, holds := due[i].Blackouts().Holds(now); holds { // it stays due, and is caught up once
+			left = wait
+			if !until.IsZero() {
+				left = until.Sub(now)
+			}
+		}
+		if left > 0 {
 			wait = min(wait, left)
 			continue
 		}

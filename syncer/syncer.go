@@ -30,6 +30,8 @@ type Source struct {
 	// RestartJob: a job of the IdP's own that is in quarantine is restarted once its cause is gone, at most once in this
 	// time; 0: never.
 	RestartJob time.Duration
+	// Lifeline is how often a delta runs while runs take the place of pushes; 0: no more often than the schedule says.
+	Lifeline time.Duration
 	// Deadline is how long a run may read everything; a delta has a twelfth of it. 0: 6 hours.
 	Deadline time.Duration
 	// Policy says what runs do with each kind of drift, and Limits what they may do unasked; nil: the syncer's own limits.

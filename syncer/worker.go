@@ -67,7 +67,7 @@ func (w *worker) work(parent context.Context) {
 
 // manner says how the run takes what is known of the IdP: one that a person asked for tries it anew.
 func (w *worker) manner() connectors.Manner {
-	if w.run.RequestedBy == roster.BySchedule {
+	if w.run.RequestedBy == roster.BySchedule || w.run.RequestedBy == roster.ByLifeline {
 		return connectors.Manner{}
 	}
 	return connectors.Manner{Since: time.Now()}
@@ -128,6 +128,7 @@ func (w *worker) conclude(parent, ctx context.Context, err error) {
 		if cur, e := w.cfg.Store.Run(ending, w.run.Org, w.run.ID); e == nil && cur.Error != "" {
 			w.run.Error = cur.Error
 		}
+		w.stoppedAt(ending)
 	case parent.Err() != nil:
 		if err := w.cfg.Store.ReleaseLease(ending, w.run); err != nil {
 			w.log.Error("give the run back", "error", err)
@@ -258,6 +259,7 @@ func (w *worker) end(ctx context.Context) error {
 func (w *worker) finish(ctx context.Context, e store.Ending) error {
 	w.mu.Lock()
 	w.run.Pages, w.run.Objects, w.run.Applied, w.run.Phase = w.progress.Pages, w.progress.Objects, w.progress.Applied, ""
+	w.run.Compared = w.progress.Compared
 	w.run.Expected, w.run.ExpectedEstimate = w.progress.Expected, w.progress.ExpectedEstimate
 	if w.run.Complete && w.run.Mode != roster.ModeDelta { // all was read, so that is how much there was
 		w.run.Expected, w.run.ExpectedEstimate = w.run.Objects, false
@@ -267,6 +269,7 @@ func (w *worker) finish(ctx context.Context, e store.Ending) error {
 	if err != nil {
 		return err
 	}
+	w.judgePushes(ctx, tallies)
 	e.Tallies, w.run.Totals, w.run.Approval = tallies, map[roster.Kind]int{}, false
 	for _, t := range tallies {
 		if t.Action != roster.ActNone {

@@ -11,8 +11,10 @@ import (
 
 func (p *program) connectionCommand() *cobra.Command {
 	return p.group("connection", "Ties to identity providers; the configuration file declares them",
-		p.connectionList(), p.connectionShow(), p.connectionTest(), p.connectionPreview(), p.connectionImport(), p.connectionProvision(),
+		p.connectionList(), p.connectionShow(), p.connectionDrift(), p.connectionTest(), p.connectionPreview(), p.connectionImport(), p.connectionProvision(),
 		p.connectionChange("rebind NAME", "Accept a connection's new target; the next run is guarded as a first one", "Rebound", (*client.Client).RebindConnection),
+		p.connectionPause(),
+		p.connectionChange("resume NAME", "End a pause: runs start again", "Resumed", (*client.Client).ResumeConnection),
 		p.connectionRename(),
 		p.connectionChange("release NAME", "Make a detached connection's objects unclaimed, drop its links, unbind its tokens", "Released", (*client.Client).ReleaseConnection),
 	)

@@ -93,6 +93,8 @@ func previewAttribute(b *strings.Builder, a *client.PreviewAttribute) {
 			text += ", and it stays as it is: " + shown(a.Stored)
 		}
 		line("gives", text)
+	case "clears":
+		line("gives", "nothing, and a run clears what is stored: "+shown(a.Stored))
 	case "differs":
 		line("gives", shown(a.Value))
 		line("here", shown(a.Stored)+" (differs)")

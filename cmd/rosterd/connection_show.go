@@ -35,18 +35,26 @@ func connectionView(c *client.Connection) string {
 	var b strings.Builder
 	line := func(label, text string) { fill(&b, "  "+padded(label, 12), oneLine(text)) }
 	fmt.Fprintf(&b, "%s (%s): %s\n", cut(c.Name, maxName), oneLine(c.Kind), oneLine(c.State))
-	if c.Reason != "" {
+	if c.Reason != "" && c.State != "paused" { // said below
 		line("why", c.Reason)
 	}
 	line("target", c.Target)
 	line("owns", fmt.Sprintf("%d members, %d teams", c.Members, c.Teams))
+	pauseLine(line, c.Paused, c.Name)
+	policyLines(line, c.Policy)
 	quarantineLine(line, c.Quarantine)
+	lifelineLine(line, c.Lifeline)
 	jobLines(line, c.Job)
+	blackoutLine(line, c.Blackout, true)
+	lifelineHistory(line, c.Lifelines)
 	return b.String()
 }
 
 // reasonOf says why a connection is not as it should be.
 func reasonOf(c *client.Connection) string {
+	if c.Quarantine == nil && c.Lifeline != nil {
+		return cmp.Or(c.Reason, c.Lifeline.Reason)
+	}
 	if c.Quarantine == nil {
 		return c.Reason
 	}

@@ -93,6 +93,7 @@ type history struct {
 	present map[string]bool   // memberships, by "team/member"
 	added   map[string]int    // how often each membership was added
 	teams   int               // teams created
+	n       int               // events
 }
 
 // history waits until every event has a number, and folds them.
@@ -103,7 +104,7 @@ func (m *machine) history(org string) *history {
 		events = m.events(org)
 		return events[len(events)-1].Number != nil // those without come last
 	})
-	h := &history{map[string]object{}, map[string]int{}, map[string]bool{}, map[string]int{}, 0}
+	h := &history{map[string]object{}, map[string]int{}, map[string]bool{}, map[string]int{}, 0, len(events)}
 	for i, e := range events {
 		if *e.Number != int64(i+1) {
 			m.t.Fatalf("event %d has the number %d", i+1, *e.Number)

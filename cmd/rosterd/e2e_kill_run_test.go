@@ -45,7 +45,7 @@ func (m *machine) interrupted(people int, interrupt func()) {
 	m.t.Helper()
 	d := m.directory(idpsim.Config{Seed: 3, Members: people, Groups: 6})
 	m.configure(d.entry("default", "entra"))
-	blocked, free := m.block(d)
+	blocked, free := m.block(d, "/users")
 	m.again()
 	run := asked[client.Runs](m, exitDone, "resync --org default").Runs[0].Run
 	<-blocked
@@ -75,12 +75,12 @@ func (m *machine) interrupted(people int, interrupt func()) {
 	m.diff(exitDone)
 }
 
-// block holds one answer of the tenant back until free is called; blocked is closed when it was asked for.
-func (m *machine) block(d *directory) (blocked <-chan struct{}, free func()) {
+// block holds the second answer to a path of the tenant back until free is called; blocked is closed when it was asked for.
+func (m *machine) block(d *directory, path string) (blocked <-chan struct{}, free func()) {
 	asked, let := make(chan struct{}), make(chan struct{})
 	free = sync.OnceFunc(func() { close(let) })
 	m.t.Cleanup(free)
-	d.Inject(idpsim.Fault{Path: "/users", Skip: 1, Count: 1, BeforeAnswer: func() {
+	d.Inject(idpsim.Fault{Path: path, Skip: 1, Count: 1, BeforeAnswer: func() {
 		close(asked)
 		<-let
 	}})

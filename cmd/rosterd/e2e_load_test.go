@@ -86,10 +86,10 @@ func (u *pusher) next() write {
 	return write{who, then, "PATCH", "/Groups/" + group, patch(op)}
 }
 
-// push writes until no answer comes, and counts what was acknowledged.
-func (u *pusher) push(t testing.TB, acknowledged func()) {
+// push writes until no answer comes or acknowledged, which hears of each write that was, says that it is enough.
+func (u *pusher) push(t testing.TB, acknowledged func() (more bool)) {
 	t.Helper()
-	for {
+	for more := true; more; {
 		w := u.next()
 		status, answer, err := u.scim.ask(w.method, w.path, w.body)
 		switch {
@@ -106,7 +106,7 @@ func (u *pusher) push(t testing.TB, acknowledged func()) {
 			w.then.id = answer.text("id")
 		}
 		*w.who = w.then
-		acknowledged()
+		more = acknowledged()
 	}
 }
 
@@ -120,10 +120,11 @@ func (m *machine) load(pushers []*pusher, moment int64) int64 {
 	for _, u := range pushers {
 		u.scim.base = m.scim
 		all.Go(func() {
-			u.push(m.t, func() {
+			u.push(m.t, func() bool {
 				if count.Add(1) == moment {
 					close(reached)
 				}
+				return true
 			})
 		})
 	}

@@ -15,15 +15,21 @@ import (
 	"github.com/rosterd/rosterd/internal/store/storetest"
 )
 
-// replicas are two daemons of one PostgreSQL database, each in a folder of its own.
+// replicas are daemons of one PostgreSQL database, each in a folder of its own.
 type replicas struct {
+	all      []*machine
 	one, two *machine
 	db       *sqlx.DB
 	d        *directory
 }
 
-// twoReplicas starts them, with a connection to a tenant of many people.
+// twoReplicas starts two, with a connection to a tenant of many people.
 func twoReplicas(t *testing.T, people int) *replicas {
+	t.Helper()
+	return startReplicas(t, 2, people)
+}
+
+func startReplicas(t *testing.T, n, people int) *replicas {
 	t.Helper()
 	path := binary(t)
 	t.Parallel()
@@ -45,9 +51,13 @@ func twoReplicas(t *testing.T, people int) *replicas {
 		})
 		return m
 	}
-	r := &replicas{one: start(), two: start(), db: db}
+	r := &replicas{db: db}
+	for range n {
+		r.all = append(r.all, start())
+	}
+	r.one, r.two = r.all[0], r.all[1]
 	r.d = r.one.directory(idpsim.Config{Seed: 5, Members: people, Groups: 6})
-	for _, m := range []*machine{r.one, r.two} {
+	for _, m := range r.all {
 		m.configure(r.d.entry("default", "entra"))
 		m.serve("--config", "rosterd.yaml")
 	}
@@ -69,10 +79,20 @@ func (r *replicas) amidApply() (run string, holder, other *machine) {
 		r.one.t.Fatalf("the run is %s: it was not amid its work", state)
 	}
 	holder, other = r.one, r.two
-	if strings.HasSuffix(name, "/"+strconv.Itoa(r.two.daemon.cmd.Process.Pid)) {
+	if r.who(name) == r.two {
 		holder, other = r.two, r.one
 	}
 	return run, holder, other
+}
+
+// who is the daemon of a lease's holder.
+func (r *replicas) who(holder string) *machine {
+	for _, m := range r.all {
+		if m.daemon != nil && strings.HasSuffix(holder, "/"+strconv.Itoa(m.daemon.cmd.Process.Pid)) {
+			return m
+		}
+	}
+	return nil
 }
 
 func (r *replicas) lease(run string) (holder string, fence int64, state string) {

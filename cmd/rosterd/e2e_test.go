@@ -75,6 +75,11 @@ func eachMachine(t *testing.T, test func(m *machine)) {
 	t.Helper()
 	path := binary(t)
 	t.Parallel()
+	onEach(t, path, test)
+}
+
+func onEach(t *testing.T, path string, test func(m *machine)) {
+	t.Helper()
 	storetest.EachDatabase(t, func(t *testing.T, db storetest.Database) {
 		t.Helper()
 		t.Parallel()

@@ -9,12 +9,13 @@ import (
 )
 
 func (p *program) membersCommand() *cobra.Command {
-	return p.group("members", "People of an organisation",
+	return p.group("members", "People of an organisation", append(p.exclusionCommands("members", "KEY"),
 		p.membersList(), p.membersInvite(),
 		p.membersSwitch("deactivate KEY", "Deactivate a member (id, user name or email); no run undoes it", "Deactivated", (*client.Client).DeactivateMember),
 		p.membersSwitch("reactivate KEY", "Take a deactivation back", "Reactivated", (*client.Client).ReactivateMember),
-		p.membersAdopt(), p.membersLink(),
-	)
+		p.membersAdopt(), p.membersLink(), p.membersShow(),
+		p.unlink("unlink KEY", "Undo a connection's link to a member; no rule makes it again", unlinkMember),
+	)...)
 }
 
 // memberView is a member as the contract prints one.

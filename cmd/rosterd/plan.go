@@ -70,6 +70,9 @@ func (p plan) text(r client.Run) string {
 	if r.Error != "" {
 		fmt.Fprintf(&b, "Error: %s\n", oneLine(r.Error))
 	}
+	if took := took(r); took != "" {
+		fmt.Fprintf(&b, "Took: %s.\n", took)
+	}
 	return b.String()
 }
 
@@ -160,6 +163,9 @@ func summary(b *strings.Builder, r client.Run) {
 func headline(r client.Run, bySign map[rune]int) string {
 	listed := nothingToDo(r.Actions)
 	switch {
+	case r.PlanDropped:
+		return fmt.Sprintf("It found %s. The plan itself is too old to be kept (`history: actions` in the configuration).",
+			count(driftOf(r), "difference", "differences"))
 	case bySign[signAdd]+bySign[signChange]+bySign[signRemove] > 0:
 		return fmt.Sprintf("Plan: %d to add, %d to change, %d to remove.%s",
 			bySign[signAdd], bySign[signChange], bySign[signRemove], listed)

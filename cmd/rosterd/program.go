@@ -51,7 +51,7 @@ func (p *program) root() *cobra.Command {
 	root := p.group("rosterd", "Keeps members and teams true to the identity provider",
 		p.orgCommand(), p.tokenCommand(), p.membersCommand(), p.teamsCommand(), p.connectionCommand(),
 		p.diffCommand(), p.resyncCommand(), p.runsCommand(), p.eventsCommand(), p.requestsCommand(),
-		p.apikeyCommand(), p.statusCommand(), p.doctorCommand(), p.versionCommand(), p.serveCommand(), p.demoCommand(),
+		p.apikeyCommand(), p.alertsCommand(), p.statusCommand(), p.doctorCommand(), p.versionCommand(), p.serveCommand(), p.demoCommand(), p.idpsimCommand(),
 	)
 	root.Long = `rosterd keeps an organisation's members and teams true to its identity provider.
 

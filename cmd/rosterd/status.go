@@ -28,7 +28,7 @@ func (p *program) statusCommand() *cobra.Command {
 }
 
 func (p *program) printStatus(status client.Status) error {
-	status.Connections = orEmpty(status.Connections)
+	status.Connections, status.Alerts = orEmpty(status.Connections), orEmpty(status.Alerts)
 	for i := range status.Connections {
 		if status.Connections[i].Drift == nil {
 			status.Connections[i].Drift = map[string]int{}
@@ -40,11 +40,12 @@ func (p *program) printStatus(status client.Status) error {
 	if err := p.answer(status, "rosterd %s on %s", status.Version, status.Database); err != nil {
 		return err
 	}
+	var text strings.Builder
+	alertLines(&text, status.Alerts)
 	if len(status.Connections) == 0 {
 		p.note("No connections: pushes are taken, and no run starts.")
-		return nil
+		return p.print(text.String())
 	}
-	var text strings.Builder
 	for i := range status.Connections {
 		connectionStatus(&text, &status.Connections[i])
 	}
@@ -58,7 +59,13 @@ const maxName = 27
 func connectionStatus(b *strings.Builder, c *client.ConnectionStatus) {
 	line := func(label, text string) { fill(b, "  "+padded(label, 12), oneLine(text)) }
 	fmt.Fprintf(b, "\n%s (%s) of %s: %s\n", cut(c.Name, maxName), oneLine(c.Kind), cut(c.Organisation, maxName), oneLine(c.State))
+	pauseLine(line, c.Paused, c.Name)
+	if c.DryRun {
+		line("mode", "dry-run: its runs only report")
+	}
 	quarantineLine(line, c.Quarantine)
+	lifelineLine(line, c.Lifeline)
+	blackoutLine(line, c.Blackout, false)
 	if c.Kind != "scim" {
 		line("last run", lastRun(c.LastRun))
 	}

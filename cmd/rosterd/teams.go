@@ -12,7 +12,8 @@ import (
 )
 
 func (p *program) teamsCommand() *cobra.Command {
-	return p.group("teams", "Teams of an organisation", p.teamsList(), p.teamsShow())
+	return p.group("teams", "Teams of an organisation", append(p.exclusionCommands("teams", "TEAM"), p.teamsList(), p.teamsShow(),
+		p.unlink("unlink TEAM", "Undo a connection's link to a team; no rule makes it again", unlinkTeam))...)
 }
 
 // teamView is a team as the contract prints one.
@@ -35,6 +36,7 @@ type teamDetail struct {
 	teamView
 	Status         string           `json:"status"`
 	AwaitedMembers []client.Awaited `json:"awaited_members"`
+	client.Links
 }
 
 func (p *program) teamsList() *cobra.Command {
@@ -81,7 +83,7 @@ func (p *program) teamsShow() *cobra.Command {
 			return err
 		}
 		if p.json {
-			return p.printJSON(teamDetail{viewTeam(t), t.Status, orEmpty(awaited)})
+			return p.printJSON(teamDetail{viewTeam(t.Team), t.Status, orEmpty(awaited), noneLeftOut(t.Links)})
 		}
 		return p.printTeam(&t, awaited)
 	})
@@ -94,7 +96,7 @@ they come, and "rosterd diff" lists them until then.`
 	return cmd
 }
 
-func (p *program) printTeam(t *client.Team, awaited []client.Awaited) error {
+func (p *program) printTeam(t *client.TeamDetail, awaited []client.Awaited) error {
 	var text strings.Builder
 	for _, line := range [][2]string{
 		{"team", t.DisplayName}, {"id", t.ID}, {"external id", orDash(t.ExternalID)}, {"status", t.Status},
@@ -105,6 +107,7 @@ func (p *program) printTeam(t *client.Team, awaited []client.Awaited) error {
 	for _, name := range t.Members {
 		fmt.Fprintf(&text, "  %s\n", oneLine(name))
 	}
+	linkLines(&text, t.Links)
 	fmt.Fprintf(&text, "%-13s%d\n", "awaited", len(awaited))
 	if err := p.print(text.String()); err != nil || len(awaited) == 0 {
 		return err

@@ -49,6 +49,8 @@ type Config struct {
 	Version   string
 	PublicURL string           // where IdPs reach this daemon; the SCIM base URL begins with it
 	Now       func() time.Time // time.Now where it is nil
+	Alerts    Alerter          // nil: alerts are only listed
+	Heartbeat time.Duration    // how often a stream of events with no news says that it lives; 0: 15 s
 }
 
 // API serves the management API.
@@ -60,6 +62,9 @@ type API struct {
 	build     string
 	publicURL string
 	now       func() time.Time
+	alerts    Alerter
+	heartbeat time.Duration
+	streams   *streams
 
 	mux      *http.ServeMux
 	huma     huma.API
@@ -69,8 +74,11 @@ type API struct {
 // New builds the API with all its routes.
 func New(c Config) *API {
 	a := &API{
-		roster: c.Roster, store: c.Store, runs: c.Runs, log: c.Log, build: c.Version, publicURL: c.PublicURL, now: c.Now,
-		mux: http.NewServeMux(),
+		roster: c.Roster, store: c.Store, runs: c.Runs, log: c.Log, build: c.Version, publicURL: c.PublicURL, now: c.Now, alerts: c.Alerts,
+		heartbeat: c.Heartbeat, streams: newStreams(), mux: http.NewServeMux(),
+	}
+	if a.heartbeat == 0 {
+		a.heartbeat = streamHeartbeat
 	}
 	if a.now == nil {
 		a.now = time.Now

@@ -108,6 +108,9 @@ func (b *bench) operations(fill map[string]string) []operation {
 		"create-organisation": `{"name":"x"}`, "set-scim": `{"enabled":true}`, "create-token": `{"name":"x","expires":"1d"}`,
 		"create-api-key": `{"name":"x","role":"viewer","expires":"1d"}`, "invite-member": `{"email":"x@example.com"}`,
 		"adopt-members": `{"key":"x","connection":"entra"}`, "link-member": `{"key":"x","connection":"entra"}`,
+		"unlink-member": `{"key":"x","connection":"entra"}`, "unlink-team": `{"key":"x","connection":"entra"}`,
+		"exclude-member": `{"key":"x","for":"1d","reason":"r"}`, "exclude-team": `{"key":"x","for":"1d","reason":"r"}`,
+		"include-member": `{"key":"x"}`, "include-team": `{"key":"x"}`, "pause-connection": `{"reason":"r"}`,
 		"rename-connection": `{"old":"a","new":"b"}`, "diff": `{}`, "resync": `{}`, "approve-run": `{}`,
 		"provision": `{"user":"x"}`, "preview-connection": `{"user":"x"}`, "limit-token": `{"from":[],"rate":50}`, "check-token": `{"token":"rst_x"}`,
 	}
@@ -120,7 +123,7 @@ func (b *bench) operations(fill map[string]string) []operation {
 			out = append(out, operation{strings.ToUpper(method), "/api/v1" + path, bodies[op.OperationID]})
 		}
 	}
-	if len(out) != 44 {
+	if len(out) != 59 {
 		b.t.Errorf("%d operations", len(out))
 	}
 	return out
@@ -142,7 +145,7 @@ func TestEveryRouteNeedsAKeyARoleAndTheRightOrganisation(t *testing.T) {
 			}
 			response, p := b.do(op.method, op.path, stranger, op.body)
 			switch strings.TrimPrefix(op.path, "/api/v1") {
-			case "/version", "/status", "/runs":
+			case "/version", "/status", "/runs", "/alerts", "/alerts/test":
 				if response.StatusCode != http.StatusOK {
 					b.t.Errorf("%s: %+v", op.path, p)
 				}

@@ -66,6 +66,8 @@ type bench struct {
 	db         *store.DB
 	roster     *roster.Roster
 	runs       *runner
+	api        *api.API
+	alerts     *alerter
 	log        *bytes.Buffer
 	now        time.Time
 	url        string
@@ -83,11 +85,13 @@ func each(t *testing.T, test func(b *bench)) {
 
 func newBench(t *testing.T, db *store.DB) *bench {
 	t.Helper()
-	b := &bench{t: t, db: db, roster: roster.New(db), runs: &runner{}, log: &bytes.Buffer{}, now: time.Now()}
+	b := &bench{t: t, db: db, roster: roster.New(db), runs: &runner{}, alerts: &alerter{tests: []roster.AlertTest{{Channel: "email", OK: true}}}, log: &bytes.Buffer{}, now: time.Now()}
 	a := api.New(api.Config{
 		Roster: b.roster, Store: db, Runs: b.runs, Log: slog.New(slog.NewTextHandler(b.log, nil)), Version: "v1.2.3",
 		PublicURL: "https://id.example.com/", Now: func() time.Time { return b.now },
+		Alerts: b.alerts, Heartbeat: 50 * time.Millisecond,
 	})
+	b.api = a
 	mux := http.NewServeMux()
 	a.Mount(mux)
 	socket := filepath.Join(shortDir(t), "rosterd.sock")
@@ -100,6 +104,7 @@ func newBench(t *testing.T, db *store.DB) *bench {
 	remote := httptest.NewServer(mux)
 	t.Cleanup(local.Close)
 	t.Cleanup(remote.Close)
+	t.Cleanup(a.EndStreams) // before the servers wait for them
 	b.url = remote.URL
 	b.local = b.client(client.Options{Socket: socket})
 	b.acme, b.beta = b.org("acme"), b.org("beta")

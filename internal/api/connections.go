@@ -66,6 +66,10 @@ type health struct {
 	latest map[string]roster.Run
 	held   map[string]bool
 	jobs   map[string]roster.Job
+	now    time.Time
+
+	lifelines map[string]roster.Lifeline
+	schedules []roster.Schedule
 }
 
 func (a *API) health(ctx context.Context, org string) (health, error) {
@@ -74,7 +78,15 @@ func (a *API) health(ctx context.Context, org string) (health, error) {
 		return health{}, err
 	}
 	jobs, err := a.store.Jobs(ctx, org)
-	return health{latest, held, jobs}, err
+	if err != nil {
+		return health{}, err
+	}
+	lifelines, err := a.store.Lifelines(ctx, org)
+	if err != nil {
+		return health{}, err
+	}
+	schedules, err := a.store.Schedules(ctx, org)
+	return health{latest, held, jobs, a.now(), lifelines, schedules}, err
 }
 
 // state says how one connection fares, and why where that needs a word.
@@ -83,6 +95,8 @@ func (h health) state(c *roster.Connection) (state, reason string) {
 	switch {
 	case c.State == roster.ConnectionDetached:
 		return "detached", c.DetachedReason
+	case c.PausedAt(h.now) != nil:
+		return "paused", c.PausedAt(h.now).String()
 	case h.held[c.ID]:
 		return "held", "a run's plan waits for approval: `rosterd runs list --status held`"
 	case latest.State == roster.RunFailed:
@@ -127,6 +141,8 @@ func (a *API) wireConnection(ctx context.Context, c *roster.Connection, h health
 	}
 	out.State, out.Reason = h.state(c)
 	out.Job, out.Quarantine = h.job(c)
+	out.Paused, out.Policy = wirePause(c.PausedAt(h.now)), a.wirePolicy(c)
+	out.Lifeline, out.Blackout = h.lifeline(c), h.blackout(c)
 	return out, nil
 }
 
@@ -211,16 +227,18 @@ func (a *API) connectionStatus(ctx context.Context, org *roster.Organisation) ([
 	if err != nil {
 		return nil, err
 	}
-	due, err := a.dueTimes(ctx, org.ID)
-	if err != nil {
-		return nil, err
-	}
+	due := h.dueTimes()
 	out := make([]client.ConnectionStatus, len(all))
 	for i := range all {
 		c := &all[i]
 		out[i] = client.ConnectionStatus{Organisation: org.Name, Name: c.Name, Kind: string(c.Kind), Drift: map[string]int{}}
 		out[i].State, _ = h.state(c)
 		out[i].Job, out[i].Quarantine = h.job(c)
+		out[i].Paused = wirePause(c.PausedAt(h.now))
+		out[i].Lifeline, out[i].Blackout = h.lifeline(c), h.blackout(c)
+		if p, ok := a.policy(c); ok {
+			out[i].DryRun = p.DryRun
+		}
 		if r, ok := h.latest[c.ID]; ok {
 			out[i].LastRun = &client.RunRef{Run: r.ID, Mode: string(r.Mode), State: string(r.State), FinishedAt: optionalTime(r.FinishedAt)}
 			out[i].Drift = totals.of(r.ID)
@@ -234,18 +252,14 @@ func (a *API) connectionStatus(ctx context.Context, org *roster.Organisation) ([
 }
 
 // dueTimes says when the connections of an organisation run next by their schedules.
-func (a *API) dueTimes(ctx context.Context, org string) (map[string]map[roster.Mode]time.Time, error) {
-	schedules, err := a.store.Schedules(ctx, org)
-	if err != nil {
-		return nil, err
-	}
+func (h health) dueTimes() map[string]map[roster.Mode]time.Time {
 	out := map[string]map[roster.Mode]time.Time{}
-	for i := range schedules {
-		s := &schedules[i]
+	for i := range h.schedules {
+		s := &h.schedules[i]
 		if out[s.Connection] == nil {
 			out[s.Connection] = map[roster.Mode]time.Time{}
 		}
-		out[s.Connection][s.Mode] = s.Next
+		out[s.Connection][s.Mode] = starts(s)
 	}
-	return out, nil
+	return out
 }

@@ -47,7 +47,12 @@ func (a *API) showConnection(ctx context.Context, s scope, in *connectionInput) 
 	if err != nil {
 		return client.Connection{}, err
 	}
-	return a.wireConnection(ctx, &c, h)
+	out, err := a.wireConnection(ctx, &c, h)
+	if err != nil {
+		return out, err
+	}
+	out.Lifelines, err = a.lifelines(ctx, &c)
+	return out, err
 }
 
 func (a *API) diagnoseConnection(ctx context.Context, s scope, in *connectionInput) (client.Diagnosis, error) {

@@ -210,6 +210,41 @@ func TestLink(t *testing.T) {
 	})
 }
 
+func TestLinksAreShownAndUndone(t *testing.T) {
+	each(t, func(b *bench) {
+		ctx := b.t.Context()
+		b.connection("okta", "t2")
+		bob := b.push("", "bob", "")
+		unlink := client.Unlink{Key: "bob", Connection: "okta"}
+		if m, err := b.local.Member(ctx, "acme", "bob"); err != nil || m.ID != bob.ID || m.Links.Links == nil || len(m.Links.Links) != 0 {
+			b.t.Errorf("before any link: %+v, %v", m, err)
+		}
+		_, err := b.local.UnlinkMember(ctx, "acme", unlink)
+		b.refused(err, http.StatusNotFound, "not_found", "not linked to connection okta")
+		link := client.LinkMember{Key: "bob", Connection: "okta", ObjectID: "o1"}
+		if _, err := b.local.LinkMember(ctx, "acme", link); err != nil {
+			b.t.Fatal(err)
+		}
+		m, err := b.local.Member(ctx, "acme", "o1")
+		if err != nil || len(m.Links.Links) != 1 || m.Links.Links[0].Connection != "okta" || m.Links.Links[0].ObjectID != "o1" || m.Links.Links[0].Rule != "operator" {
+			b.t.Errorf("linked: %+v, %v", m, err)
+		}
+		if m, err = b.local.UnlinkMember(ctx, "acme", unlink); err != nil || len(m.Links.Links) != 0 || len(m.Undone) != 1 || m.Undone[0].ObjectID != "o1" {
+			b.t.Errorf("undone: %+v, %v", m, err)
+		}
+		if _, err := b.local.LinkMember(ctx, "acme", link); err != nil {
+			b.t.Fatal(err)
+		}
+		if m, err = b.local.Member(ctx, "acme", "bob"); err != nil || len(m.Links.Links) != 1 || len(m.Undone) != 0 {
+			b.t.Errorf("linked again: %+v, %v", m, err)
+		}
+		_, err = b.local.UnlinkTeam(ctx, "acme", client.Unlink{Key: "nobody", Connection: "okta"})
+		b.refused(err, http.StatusNotFound, "not_found", "no team")
+		_, err = b.local.UnlinkMember(ctx, "acme", client.Unlink{Key: "bob", Connection: "nothing"})
+		b.refused(err, http.StatusNotFound, "not_found", "nothing")
+	})
+}
+
 func (b *bench) linked(connection, object, want string) {
 	b.t.Helper()
 	got, err := b.db.ResolveLinks(b.t.Context(), b.acme, connection, roster.TypeMember, []string{object})

@@ -13,7 +13,7 @@ import (
 // routes is the table of what the API serves.
 func (a *API) routes() {
 	route(a, get("/version", "version", "The daemon's version"), a.version)
-	route(a, get("/status", "status", "The daemon's account of itself"), a.status)
+	a.watchRoutes()
 	route(a, get("/orgs", "list-organisations", "List organisations (over the socket only)"), a.listOrgs)
 	route(a, post("/orgs", "create-organisation", "Make an organisation (over the socket only)", http.StatusCreated), a.createOrg)
 	inOrg(a, get("/orgs/{org}/scim", "scim-status", "Whether pushes are taken, and where"), a.scim)
@@ -34,10 +34,14 @@ func (a *API) routes() {
 	inOrg(a, post("/orgs/{org}/members", "invite-member", "Make a local member, pending", http.StatusCreated), a.inviteMember)
 	inOrg(a, post("/orgs/{org}/members/adopt", "adopt-members", "Hand local members to a connection", http.StatusOK), a.adoptMembers)
 	inOrg(a, post("/orgs/{org}/members/link", "link-member", "Add a connection's link to a member", http.StatusOK), a.linkMember)
+	inOrg(a, post("/orgs/{org}/members/unlink", "unlink-member", "Undo a connection's link to a member; no rule makes it again", http.StatusOK), a.unlinkMember)
+	inOrg(a, get("/orgs/{org}/members/{key}", "show-member", "A member, with what ties it to IdPs"), a.showMember)
 	inOrg(a, post("/orgs/{org}/members/{key}/deactivate", "deactivate-member", "Deactivate a member; no run undoes it", http.StatusOK), a.switchMember(false))
 	inOrg(a, post("/orgs/{org}/members/{key}/reactivate", "reactivate-member", "Take a deactivation back", http.StatusOK), a.switchMember(true))
+	a.policyRoutes()
 	inOrg(a, get("/orgs/{org}/teams", "list-teams", "List teams; deleted ones only by status"), a.listTeams)
-	inOrg(a, get("/orgs/{org}/teams/{team}", "show-team", "A team"), a.showTeam)
+	inOrg(a, post("/orgs/{org}/teams/unlink", "unlink-team", "Undo a connection's link to a team; no rule makes it again", http.StatusOK), a.unlinkTeam)
+	inOrg(a, get("/orgs/{org}/teams/{team}", "show-team", "A team, with what ties it to IdPs"), a.showTeam)
 	inOrg(a, get("/orgs/{org}/teams/{team}/awaited", "list-awaited", "List whom pushes named as members of a team and who are not here yet"), a.listAwaited)
 	inOrg(a, get("/orgs/{org}/events", "list-events", "List change events; those not yet numbered come last"), a.listEvents)
 	inOrg(a, get("/orgs/{org}/requests", "list-requests", "List the SCIM request log, the oldest first"), a.listRequests)
@@ -46,6 +50,7 @@ func (a *API) routes() {
 	inOrg(a, get("/orgs/{org}/connections/{name}", "show-connection", "A connection"), a.showConnection)
 	inOrg(a, post("/orgs/{org}/connections/{name}/diagnose", "diagnose-connection", "Check a connection against its IdP", http.StatusOK), a.diagnoseConnection)
 	inOrg(a, post("/orgs/{org}/connections/{name}/job-mapping", "job-mapping", "Read how the IdP's own job maps people", http.StatusOK), a.jobMapping)
+	inOrg(a, get("/orgs/{org}/connections/{name}/drift", "connection-drift", "What a connection's runs found, over time"), a.drift)
 	inOrg(a, post("/orgs/{org}/connections/{name}/preview", "preview-connection", "Say what a connection makes of one person, writing nothing", http.StatusOK), a.previewConnection)
 	inOrg(a, post("/orgs/{org}/connections/{name}/provision", "provision", "Have the IdP's own job send one person now", http.StatusOK), a.provision)
 	inOrg(a, post("/orgs/{org}/connections/rename", "rename-connection", "Give the file's entry everything of another", http.StatusOK), a.renameConnection)
@@ -57,6 +62,7 @@ func (a *API) routes() {
 	inOrg(a, post("/orgs/{org}/resync", "resync", "Ask for a run of one connection, or of each", http.StatusAccepted), a.resync)
 	route(a, get("/runs", "list-runs", "List runs, the newest first"), a.listRuns)
 	route(a, get("/runs/{id}", "show-run", "A run, with its plan if asked"), a.showRun)
+	a.eventRoute()
 	route(a, get("/runs/{id}/actions", "list-run-actions", "A run's plan, page by page"), a.listActions)
 	route(a, post("/runs/{id}/approve", "approve-run", "Approve a held plan, or a part of it", http.StatusAccepted), a.approveRun)
 	route(a, post("/runs/{id}/cancel", "cancel-run", "Stop a run, or drop its held plan", http.StatusAccepted), a.cancelRun)
@@ -85,10 +91,13 @@ type reply[T any] struct{ Body T }
 
 // register adds one operation. Whatever error its handler returns is mapped here.
 func register[I, R any](a *API, op huma.Operation, handle func(context.Context, *I) (*R, error)) {
-	op.Responses = map[string]*huma.Response{"default": {
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	op.Responses["default"] = &huma.Response{
 		Description: "a problem (RFC 9457)",
 		Content:     map[string]*huma.MediaType{problemType: {Schema: problemSchema(a.huma.OpenAPI().Components.Schemas)}},
-	}}
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*R, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -167,13 +176,18 @@ func (a *API) status(ctx context.Context, c caller, _ *struct{}) (client.Status,
 	if err != nil {
 		return client.Status{}, err
 	}
-	out := client.Status{Version: a.build, Database: a.store.Kind(), Connections: []client.ConnectionStatus{}}
+	out := client.Status{Version: a.build, Database: a.store.Kind(), Connections: []client.ConnectionStatus{}, Alerts: []client.OpenAlert{}}
 	for i := range orgs {
 		found, err := a.connectionStatus(ctx, &orgs[i])
 		if err != nil {
 			return client.Status{}, err
 		}
 		out.Connections = append(out.Connections, found...)
+		open, err := a.openAlerts(ctx, &orgs[i])
+		if err != nil {
+			return client.Status{}, err
+		}
+		out.Alerts = append(out.Alerts, open...)
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/rosterd/rosterd/internal/api/client"
 	"github.com/rosterd/rosterd/internal/roster"
@@ -63,7 +64,7 @@ func wireRun(r *roster.Run, org string, counted map[string]int) client.Run {
 	out := client.Run{
 		Run: r.ID, Organisation: org, Connection: r.ConnectionName, Mode: string(r.Mode), State: string(r.State), Complete: r.Complete,
 		Actions: []client.Action{}, Totals: counted, Error: r.Error, Note: r.Note, Person: wirePerson(r.Said), RequestedBy: r.RequestedBy, Approver: r.Approver,
-		CreatedAt: r.CreatedAt, StartedAt: optionalTime(r.StartedAt), FinishedAt: optionalTime(r.FinishedAt),
+		PlanDropped: r.PlanDropped, CreatedAt: r.CreatedAt, StartedAt: optionalTime(r.StartedAt), FinishedAt: optionalTime(r.FinishedAt),
 	}
 	if r.State == roster.RunHeld && r.Approval {
 		out.State = string(roster.RunQueued) // what was approved waits to be applied
@@ -74,9 +75,17 @@ func wireRun(r *roster.Run, org string, counted map[string]int) client.Run {
 		})
 	}
 	if !r.StartedAt.IsZero() {
-		out.Progress = &client.Progress{Phase: r.Phase, Pages: r.Pages, Objects: r.Objects, Applied: r.Applied}
+		out.Timings = &client.Timings{
+			Queued: seconds(r.Queued()), Pull: seconds(r.Timings.Pull), Plan: seconds(r.Timings.Plan), Apply: seconds(r.Timings.Apply),
+		}
+		out.Progress = &client.Progress{Phase: r.Phase, Pages: r.Pages, Objects: r.Objects, Applied: r.Applied, Compared: r.Compared, Total: r.Expected, TotalIsEstimate: r.ExpectedEstimate}
 	}
 	return out
+}
+
+// seconds has milliseconds, as no more than that is ever of interest.
+func seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
 }
 
 func wirePerson(s *roster.Said) *client.Person {

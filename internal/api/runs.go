@@ -112,7 +112,7 @@ type resyncInput struct {
 	Body *client.AskResync
 }
 
-// resync asks for a run of one connection, or of each that can run: push-only and detached ones are passed over. One person
+// resync asks for a run of one connection, or of each that can run: push-only, detached and paused ones are passed over. One person
 // is resynced at once.
 func (a *API) resync(ctx context.Context, s scope, in *resyncInput) (client.Runs, error) {
 	var ask client.AskResync
@@ -138,6 +138,7 @@ func (a *API) resync(ctx context.Context, s scope, in *resyncInput) (client.Runs
 			return client.Runs{}, roster.Errorf(roster.Conflict, "no connection of organisation %s can run: %s are detached or push only",
 				s.org.Name, namesOf(all))
 		}
+		wanted = a.notPaused(wanted)
 	}
 	if ask.User != "" {
 		runs, err := a.one(ctx, s, roster.AskOne{Key: ask.User}, wanted...)

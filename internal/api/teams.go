@@ -95,16 +95,12 @@ type teamInput struct {
 	InTeam
 }
 
-func (a *API) showTeam(ctx context.Context, s scope, in *teamInput) (client.Team, error) {
+func (a *API) showTeam(ctx context.Context, s scope, in *teamInput) (client.TeamDetail, error) {
 	t, err := a.team(ctx, s, in.Team)
 	if err != nil {
-		return client.Team{}, err
+		return client.TeamDetail{}, err
 	}
-	out, err := a.wireTeams(ctx, s.org.ID, []roster.Team{t})
-	if err != nil {
-		return client.Team{}, err
-	}
-	return out[0], nil
+	return a.teamDetail(ctx, s.org.ID, &t)
 }
 
 type listAwaitedInput struct {

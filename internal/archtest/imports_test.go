@@ -58,11 +58,14 @@ var rooms = map[string][]string{
 
 // kept gives for each outside library (and whatever is below it) the only rooms that may import it.
 var kept = map[string][]string{
-	"github.com/microsoft/kiota-": {"connectors/entra"},
-	"github.com/microsoftgraph/":  {"connectors/entra"},
-	"github.com/okta/":            {"connectors/okta"},
-	"github.com/prometheus/":      {"internal/daemon"},
-	"github.com/riverqueue/":      {"internal/alerts", "internal/daemon", "internal/store", "internal/webhooks"},
+	"github.com/microsoft/kiota-":   {"connectors/entra"},
+	"github.com/microsoftgraph/":    {"connectors/entra"},
+	"github.com/okta/":              {"connectors/okta"},
+	"github.com/prometheus/":        {"internal/daemon"},
+	"go.opentelemetry.io/":          {"internal/daemon"},
+	"github.com/standard-webhooks/": {"internal/alerts", "internal/webhooks"},
+	"github.com/wneessen/":          {"internal/alerts"},
+	"github.com/riverqueue/":        {"internal/alerts", "internal/daemon", "internal/store", "internal/webhooks"},
 }
 
 // pure gives for each room that does no I/O what it therefore leaves alone. Of net/http, scim has the status codes.

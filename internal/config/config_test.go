@@ -105,10 +105,11 @@ func TestSampleConnectionLoadsAndShowsDefaults(t *testing.T) {
 			{Target: "displayName", Source: `= Join(" ", firstName, lastName)`}, {Target: "title", Source: "title", Empty: config.EmptyKeep},
 			{Target: "active", Source: `= userStatus != "SUSPENDED" and appUserStatus != "SUSPENDED"`},
 		},
-		Teams:    []config.MappingLine{{Target: "displayName", Source: `= RegexReplace(name, "^SG-App-", "")`}},
-		Scope:    `= department == "Sales" and userType == "Member"`,
-		Match:    []string{"id", "externalId", "userName", "email"},
-		Schedule: &config.Schedule{Delta: "*/5 * * * *", Full: "0 3 * * *", TimeZone: config.DefaultTimeZone, Jitter: config.DefaultJitter},
+		Teams: []config.MappingLine{{Target: "displayName", Source: `= RegexReplace(name, "^SG-App-", "")`}},
+		Scope: `= department == "Sales" and userType == "Member"`,
+		Match: []string{"id", "externalId", "userName", "email"},
+		Schedule: &config.Schedule{Delta: "*/5 * * * *", Full: "0 3 * * *", TimeZone: config.DefaultTimeZone, Jitter: config.DefaultJitter, Lifeline: config.DefaultLifeline,
+			Blackout: []string{"Mon-Fri 08:00-18:00", "2026-12-24..2027-01-02"}},
 	}, {
 		Organisation: "default", Name: "hr", Kind: config.KindSCIMSource, Policy: policy,
 		SCIM: &config.SCIMSource{URL: "https://scim.example.com/v2", Token: "hush"},
@@ -127,7 +128,7 @@ func TestSampleNamesEverySetting(t *testing.T) {
 		"listen", "public_url", "data_dir", "database_url", "connections", "organisation", "name", "kind", "entra",
 		"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token", "policy",
 		"adopt_local", "settle", "restart_quarantined_job", "pull_deadline", "okta", "org_url", "app_id", "api_token", "teams", "suspended",
-		"mapping", "active", "team", "scope", "match", "schedule", "delta", "full", "timezone", "jitter", "request_log", "keep", "max_rows", "reads", "history", "runs", "actions", "min_runs", "tracing", "endpoint", "headers", "sample",
+		"mapping", "active", "team", "scope", "match", "schedule", "delta", "full", "timezone", "jitter", "lifeline", "blackout", "request_log", "keep", "max_rows", "reads", "history", "runs", "actions", "min_runs", "tracing", "endpoint", "headers", "sample",
 		"trusted_proxies", "metrics_listen", "private_key", "key_id", "scopes", "scim", "url", "token", "users_filter", "groups_filter",
 		"cloud", "certificate", "send_certificate_chain", "workload_identity", "federated_token_file", "managed_identity",
 		"scope", "sync",
@@ -190,7 +191,7 @@ connections:
       service_principal_id: 00000000-0000-0000-0000-000000000000
       graph_url: http://localhost:9000
       access_token: literal
-    schedule: { full: "  0  3 * *   MON", timezone: Europe/Berlin, jitter: 0s }
+    schedule: { full: "  0  3 * *   MON", timezone: Europe/Berlin, jitter: 0s, lifeline: off, blackout: ["  Sat,Sun "] }
 `), environment("DB", "postgres://u:pw@db/x"))
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +205,7 @@ connections:
 		}},
 		{Organisation: "b", Name: "two", Kind: config.KindEntra, Line: 13, Policy: never, Entra: &config.Entra{
 			TenantID: zeroGUID, ServicePrincipalID: zeroGUID, GraphURL: "http://localhost:9000", AccessToken: "literal",
-		}, Schedule: &config.Schedule{Full: "0 3 * * MON", TimeZone: "Europe/Berlin"}},
+		}, Schedule: &config.Schedule{Full: "0 3 * * MON", TimeZone: "Europe/Berlin", Blackout: []string{"Sat,Sun"}}},
 	}
 	if !reflect.DeepEqual(got.Connections, want) {
 		t.Errorf("got %s", got.Redacted())

@@ -96,7 +96,7 @@ func (s *section) readWhen(c *Connection) {
 	if !ok {
 		return
 	}
-	schedule := s.doc.section(v.node, "the schedule of "+s.name, "delta", "full", "timezone", "jitter")
+	schedule := s.doc.section(v.node, "the schedule of "+s.name, "delta", "full", "timezone", "jitter", "lifeline", "blackout")
 	c.Schedule = readSchedule(schedule, s.name)
 	k, known := kindOf(c.Kind)
 	switch {

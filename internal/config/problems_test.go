@@ -184,6 +184,19 @@ func TestScheduleProblems(t *testing.T) {
 		"zone as a path":           {`{ full: "0 3 * * *", timezone: ../UTC }`, `timezone "../UTC" is not a known time zone`},
 		"jitter":                   {`{ full: "0 3 * * *", jitter: 30 seconds }`, `jitter "30 seconds" is not a duration: write a number and a unit, such as 30s or 5m, or 0s for none`},
 		"jitter, negative":         {`{ full: "0 3 * * *", jitter: -1s }`, `jitter "-1s" is not a duration`},
+		"lifeline":                 {`{ full: "0 3 * * *", lifeline: often }`, `lifeline "often" is not a duration of a minute or more: write a number and a unit, such as 5m, or off`},
+		"lifeline, too short":      {`{ full: "0 3 * * *", lifeline: 30s }`, `lifeline "30s" is not a duration of a minute or more`},
+		"lifeline, too long":       {`{ full: "0 3 * * *", lifeline: 25h }`, `lifeline "25h" is longer than a day: write 24h or less, or off`},
+		"blackout, no list":        {`{ full: "0 3 * * *", blackout: "Mon-Fri 08:00-18:00" }`, `blackout must be a list: begin each entry with "- \"Mon-Fri 08:00-18:00\""`},
+		"blackout, a number":       {`{ full: "0 3 * * *", blackout: [8] }`, "an entry of blackout must be text: put it in double quotes"},
+		"blackout, a day unknown":  {`{ full: "0 3 * * *", blackout: ["Mo-Fr 08:00-18:00"] }`, `blackout "Mo-Fr 08:00-18:00" has a day that is not known, "Mo-Fr": write Mon, Tue, Wed, Thu, Fri, Sat or Sun`},
+		"blackout, no such hour":   {`{ full: "0 3 * * *", blackout: ["Mon 08:00-25:00"] }`, `blackout "Mon 08:00-25:00" has no hours that can be read, "08:00-25:00": write them as 08:00-18:00`},
+		"blackout, no time":        {`{ full: "0 3 * * *", blackout: ["08:00-08:00"] }`, `blackout "08:00-08:00" begins and ends at the same time, "08:00-08:00": write 00:00-24:00 for the whole day`},
+		"blackout, no such date":   {`{ full: "0 3 * * *", blackout: ["2026-02-30"] }`, `blackout "2026-02-30" has no day "2026-02-30": write year-month-day`},
+		"blackout, backwards":      {`{ full: "0 3 * * *", blackout: ["2027-01-02..2026-12-24"] }`, `ends before it begins: write the earlier day first`},
+		"blackout, dates and more": {`{ full: "0 3 * * *", blackout: ["2026-12-24 08:00-18:00"] }`, `has more than dates: write dates alone`},
+		"blackout, no window":      {`{ full: "0 3 * * *", blackout: ["Mon to Fri at night"] }`, `is not a window: write "Mon-Fri 08:00-18:00"`},
+		"blackout without end":     {`{ full: "0 3 * * *", blackout: ["Mon-Fri", "Sat,Sun"] }`, "the windows of blackout leave no time in which a run could start: make one shorter"},
 		"jitter, too long":         {`{ full: "0 3 * * *", jitter: 61m }`, `jitter "61m" is longer than an hour: write 1h or less`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -211,6 +224,8 @@ func TestSchedulesThatAreFine(t *testing.T) {
 	for _, schedule := range []string{
 		`{ full: "0 3 * * *" }`, `{ delta: "*/5 * * * *" }`, `{ full: 0 3 * * * }`, `{ full: "@daily", delta: "@every 10m", timezone: America/New_York }`,
 		`{ full: "@every 1m", jitter: 1h }`, `{ full: "0 0 29 2 *" }`, `{ full: "30 2 * jan-mar MON,fri", jitter: 0s }`,
+		`{ full: "@daily", lifeline: off, blackout: ["Mon-Fri 08:00-18:00", "2026-12-24..2027-01-02", "22:00-06:00", "Sat,Sun", "daily 1:00-2:00", "Friday-Mon 23:00-24:00", "2026-12-24"] }`,
+		`{ full: "@daily", lifeline: 1h, blackout: [] }`,
 	} {
 		text := strings.Replace(entry, "    policy", "    schedule: "+schedule+"\n    policy", 1)
 		if _, err := config.Load(write(t, text), environment("SET", "hush")); err != nil {

@@ -59,8 +59,7 @@ func (c *Connection) redacted() yaml.MapSlice {
 		entry = append(entry, yaml.MapItem{Key: "match", Value: c.Match})
 	}
 	if w := c.Schedule; w != nil {
-		entry = append(entry, yaml.MapItem{Key: "schedule", Value: withoutEmpty(
-			"delta", w.Delta, "full", w.Full, "timezone", w.TimeZone, "jitter", w.Jitter.String())})
+		entry = append(entry, yaml.MapItem{Key: "schedule", Value: w.shown()})
 	}
 	return append(entry, yaml.MapItem{Key: "policy", Value: c.Policy.redacted()})
 }

@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rosterd/rosterd/connectors"
+	"github.com/rosterd/rosterd/internal/alerts"
 	"github.com/rosterd/rosterd/internal/api"
 	"github.com/rosterd/rosterd/internal/api/client"
 	"github.com/rosterd/rosterd/internal/config"
@@ -51,10 +53,13 @@ type Daemon struct {
 	db        *store.DB
 	roster    *roster.Roster
 	syncer    *syncer.Syncer
+	limits    *connectors.Limits
+	alerts    *alerts.Alerts
 	scim      *scimserver.Server
 	listener  net.Listener
 	socket    net.Listener
 	metricsAt net.Listener   // nil without metrics_listen
+	observer  *observer      // nil: nothing is measured
 	servers   []*http.Server // one for each of listeners
 	draining  atomic.Bool
 }
@@ -72,7 +77,7 @@ func Run(ctx context.Context, opts Options) error {
 // New opens the database, brings what is stored in line with the configuration, and listens. Whoever calls it must call
 // Run, which releases everything.
 func New(ctx context.Context, opts Options) (_ *Daemon, err error) {
-	d := &Daemon{opts: opts, log: opts.Log}
+	d := &Daemon{opts: opts, log: opts.Log, limits: connectors.NewLimits()}
 	defer func() {
 		if err != nil {
 			d.close()
@@ -100,13 +105,19 @@ func New(ctx context.Context, opts Options) (_ *Daemon, err error) {
 			return nil, err
 		}
 	}
-	d.roster = roster.New(d.db)
+	if err := d.observe(ctx); err != nil {
+		return nil, err
+	}
 	sources, err := d.syncConfiguration(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if d.alerts, err = d.buildAlerts(sources); err != nil {
+		return nil, err
+	}
 	d.syncer, err = syncer.New(syncer.Config{
-		Store: d.db, Roster: d.roster, Sources: sources, Log: d.log.With("part", "syncer"), Holder: holder(),
+		Store: d.db, Roster: d.roster, Sources: sources, Log: d.log.With("part", "syncer"), Holder: holder(), Meter: d.meter(),
+		Ended: d.alerts.Wake,
 	})
 	if err != nil {
 		return nil, err
@@ -138,35 +149,34 @@ func (d *Daemon) route() (err error) {
 	if err != nil {
 		return err
 	}
-	meter, metricsServer, err := d.measure()
-	if err != nil {
-		return err
-	}
 	d.scim, err = scimserver.New(scimserver.Config{
 		Roster: d.roster, Store: d.db, Log: d.log.With("part", "scim"), PublicURL: d.opts.Config.PublicURL,
-		SkipReads: !d.opts.Config.RequestLog.Reads, Extensions: extensions, Meter: meter,
+		SkipReads: !d.opts.Config.RequestLog.Reads, Extensions: extensions, Meter: d.pushMeter(),
 	})
 	if err != nil {
 		return err
 	}
 	management := api.New(api.Config{
 		Roster: d.roster, Store: d.db, Runs: d.syncer, Log: d.log.With("part", "api"), Version: d.opts.Version,
-		PublicURL: d.URL(),
+		PublicURL: d.URL(), Alerts: d.alerts,
 	})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", d.ready)
 	management.Mount(mux)
 	// The mux would redirect an IdP's //Users, which no IdP follows for a POST: SCIM gets its requests before it.
-	root := web.Proxies(d.opts.Config.TrustedProxies).Before(web.Floor(d.log.With("part", "http"), d.scim.Before(mux)))
+	root := web.Proxies(d.opts.Config.TrustedProxies).Before(d.traced(web.Floor(d.log.With("part", "http"), d.scim.Before(mux))))
 	for _, h := range []http.Handler{root, api.Trusted(root)} {
 		d.servers = append(d.servers, &http.Server{
 			Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
 			ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 		})
 	}
-	if metricsServer != nil {
-		d.servers = append(d.servers, metricsServer)
+	for _, s := range d.servers {
+		s.RegisterOnShutdown(management.EndStreams)
+	}
+	if s := d.metricsServer(); s != nil {
+		d.servers = append(d.servers, s)
 	}
 	return nil
 }
@@ -219,6 +229,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts.Go(func() { d.keepHouse(background) })
 	parts.Go(func() { d.scim.KeepLog(background) })
 	d.syncer.Start(background)
+	d.alerts.Start(background)
 
 	failed := make(chan error, len(d.servers))
 	for i, l := range d.listeners() {
@@ -243,11 +254,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 		}
 	}
 	d.syncer.Stop()
+	d.alerts.Stop()
 	stop()
 	parts.Wait()
 	if e := d.scim.FlushUsed(drain); e != nil {
 		d.log.Warn("note when tokens were used", "error", e)
 	}
+	d.stopTraces(drain)
 	d.close()
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rosterd/rosterd/internal/roster"
+	"github.com/rosterd/rosterd/internal/store"
 )
 
 const (
@@ -54,7 +55,7 @@ func (d *Daemon) warnOfTokens(ctx context.Context) error {
 	return nil
 }
 
-// dropOld enforces the request log's retention, and drops memberships that ended long ago.
+// dropOld enforces the retention of the request log and of runs, and drops memberships that ended long ago.
 func (d *Daemon) dropOld(ctx context.Context) error {
 	orgs, err := d.db.Organisations(ctx)
 	if err != nil {
@@ -64,7 +65,7 @@ func (d *Daemon) dropOld(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keep := d.opts.Config.RequestLog
+	keep, history := d.opts.Config.RequestLog, d.opts.Config.History
 	for i := range orgs {
 		requests, err := d.db.DropRequests(ctx, orgs[i].ID, now.Add(-keep.Keep), keep.MaxRows, dropAtOnce)
 		if err != nil {
@@ -74,9 +75,14 @@ func (d *Daemon) dropOld(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if requests+ended > 0 {
+		runs, err := d.db.DropHistory(ctx, orgs[i].ID, store.History{
+			Runs: now.Add(-history.Runs), Actions: now.Add(-history.Actions), Least: history.MinRuns}, dropAtOnce)
+		if err != nil {
+			return err
+		}
+		if requests+ended+runs > 0 {
 			d.log.LogAttrs(ctx, slog.LevelDebug, "dropped what was too old to be kept",
-				slog.String("organisation", orgs[i].Name), slog.Int("requests", requests), slog.Int("memberships", ended))
+				slog.String("organisation", orgs[i].Name), slog.Int("requests", requests), slog.Int("memberships", ended), slog.Int("runs", runs))
 		}
 	}
 	return nil

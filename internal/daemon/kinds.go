@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/rosterd/rosterd/connectors"
 	"github.com/rosterd/rosterd/connectors/entra"
 	"github.com/rosterd/rosterd/connectors/okta"
 	"github.com/rosterd/rosterd/connectors/scim"
@@ -21,8 +22,14 @@ type opened struct {
 	scope  string         // what decides on who and what is in scope; a run after a change of it is guarded as a first one
 }
 
+// way is how what a connection asks goes out.
+type way struct {
+	*http.Client
+	limits *connectors.Limits // what connections to one tenant share
+}
+
 // opener opens a connection of one kind.
-type opener func(e *config.Connection, m mapping.Mapping, hc *http.Client, log *slog.Logger) (opened, error)
+type opener func(e *config.Connection, m mapping.Mapping, out way, log *slog.Logger) (opened, error)
 
 // openers is the one place that knows which kind of connection is made of what.
 func openers() map[roster.ConnectionKind]opener {
@@ -34,26 +41,42 @@ func openers() map[roster.ConnectionKind]opener {
 	}
 }
 
-func openEntra(e *config.Connection, m mapping.Mapping, hc *http.Client, log *slog.Logger) (opened, error) {
+func openEntra(e *config.Connection, m mapping.Mapping, out way, log *slog.Logger) (opened, error) {
 	reader, err := entra.Open(entra.Config{
 		TenantID: e.Entra.TenantID, ClientID: e.Entra.ClientID, ClientSecret: e.Entra.ClientSecret.Reveal(),
+		Certificate: e.Entra.Certificate.Reveal(), SendCertificateChain: e.Entra.SendCertificateChain,
+		FederatedTokenFile: e.Entra.FederatedTokenFile, ManagedIdentity: e.Entra.ManagedIdentity,
 		AccessToken: e.Entra.AccessToken.Reveal(), ServicePrincipalID: e.Entra.ServicePrincipalID, GraphURL: e.Entra.GraphURL,
-		Attributes: m.Sources(),
-	}, hc, log)
+		Attributes: m.Sources(), Limits: out.limits, Scope: e.Entra.Scope, SyncAll: e.Entra.Sync == config.SyncAll,
+	}, out.Client, log)
 	if err != nil {
 		return opened{}, err
 	}
 	return opened{
 		source: &syncer.Source{Reader: reader, Evidence: "graph", RestartJob: e.Policy.RestartQuarantinedJob},
 		target: "tenant " + e.Entra.TenantID + ", service principal " + e.Entra.ServicePrincipalID,
+		scope:  scopeOfEntra(e.Entra),
 	}, nil
 }
 
-func openOkta(e *config.Connection, _ mapping.Mapping, hc *http.Client, log *slog.Logger) (opened, error) {
+// scopeOfEntra is what the entry says of who is in scope, beside what the provisioning job says; "": nothing unusual.
+func scopeOfEntra(e *config.Entra) string {
+	scope := ""
+	if e.Scope == config.ScopeAssigned {
+		scope += " scope=" + e.Scope
+	}
+	if e.Sync == config.SyncAll {
+		scope += " sync=" + e.Sync
+	}
+	return scope
+}
+
+func openOkta(e *config.Connection, _ mapping.Mapping, out way, log *slog.Logger) (opened, error) {
 	reader, err := okta.Open(okta.Config{
 		OrgURL: e.Okta.OrgURL, AppID: e.Okta.AppID, APIToken: e.Okta.APIToken.Reveal(), Teams: e.Okta.Teams, Suspended: e.Okta.Suspended,
 		ClientID: e.Okta.ClientID, PrivateKey: e.Okta.PrivateKey.Reveal(), KeyID: e.Okta.KeyID, Scopes: e.Okta.Scopes,
-	}, hc, log)
+		Limits: out.limits,
+	}, out.Client, log)
 	if err != nil {
 		return opened{}, err
 	}
@@ -67,10 +90,11 @@ func openOkta(e *config.Connection, _ mapping.Mapping, hc *http.Client, log *slo
 
 // openSCIMSource makes the filters a part of the target: they are what an enterprise application is elsewhere, and two
 // connections may read different people of one server.
-func openSCIMSource(e *config.Connection, _ mapping.Mapping, hc *http.Client, log *slog.Logger) (opened, error) {
+func openSCIMSource(e *config.Connection, _ mapping.Mapping, out way, log *slog.Logger) (opened, error) {
 	reader, err := scim.Open(scim.Config{
 		URL: e.SCIM.URL, Token: e.SCIM.Token.Reveal(), UsersFilter: e.SCIM.UsersFilter, GroupsFilter: e.SCIM.GroupsFilter,
-	}, hc, log)
+		Limits: out.limits,
+	}, out.Client, log)
 	if err != nil {
 		return opened{}, err
 	}
@@ -89,6 +113,6 @@ func those(what, filter string) string {
 	return what + " where " + filter
 }
 
-func openPushOnly(*config.Connection, mapping.Mapping, *http.Client, *slog.Logger) (opened, error) {
+func openPushOnly(*config.Connection, mapping.Mapping, way, *slog.Logger) (opened, error) {
 	return opened{target: "push only"}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/rosterd/rosterd/internal/config"
 	"github.com/rosterd/rosterd/internal/roster"
@@ -141,7 +142,7 @@ func (d *Daemon) open(e *config.Connection) (*syncer.Source, roster.ConnectionSy
 	if !known {
 		return nil, sync, fmt.Errorf("kind %s is not known", e.Kind)
 	}
-	is, err := openKind(e, m, &http.Client{Transport: d.opts.Transport}, d.log.With("part", string(e.Kind), "connection", e.Name))
+	is, err := openKind(e, m, way{&http.Client{Transport: d.transport(e)}, d.limits}, d.log.With("part", string(e.Kind), "connection", e.Name))
 	if err != nil {
 		return nil, sync, err
 	}
@@ -150,12 +151,22 @@ func (d *Daemon) open(e *config.Connection) (*syncer.Source, roster.ConnectionSy
 		return nil, sync, nil
 	}
 	sync.Settings, sync.Managed = m.Fingerprint()+is.scope, m.Managed()
-	is.source.Mapping, is.source.Delta = m, deltas(e.Schedule)
+	is.source.Match = e.Match
+	is.source.Mapping, is.source.Delta, is.source.Deadline = m, deltas(e.Schedule), e.Policy.PullDeadline
+	if e.Policy.DryRun && e.Schedule != nil && e.Schedule.Full != "" {
+		sync.Schedules = slices.DeleteFunc(sync.Schedules, func(s roster.Schedule) bool { return s.Mode == roster.ModeDelta })
+		is.source.Delta = false // each of its runs reads everything, so the full schedule says how often
+	}
+	if is.source.Delta {
+		is.source.Lifeline = e.Schedule.Lifeline
+	}
+	is.source.DryRun, is.source.Policy, is.source.Limits = e.Policy.DryRun, e.Policy.Drift, limits(&e.Policy.Guards)
 	return is.source, sync, nil
 }
 
-// deltas reports whether deltas are scheduled, so that full runs take a cursor for them.
-func deltas(c *config.Schedule) bool { return c != nil && c.Delta != "" }
+// deltas reports whether runs start by themselves, so that full ones take a cursor: for the deltas that are scheduled, and
+// for those that look again at what a run left unsettled.
+func deltas(c *config.Schedule) bool { return c != nil }
 
 func schedules(c *config.Schedule) []roster.Schedule {
 	if c == nil {
@@ -164,7 +175,7 @@ func schedules(c *config.Schedule) []roster.Schedule {
 	var out []roster.Schedule
 	for mode, cron := range map[roster.Mode]string{roster.ModeDelta: c.Delta, roster.ModeFull: c.Full} {
 		if cron != "" {
-			out = append(out, roster.Schedule{Mode: mode, Cron: cron, TimeZone: c.TimeZone, Jitter: c.Jitter})
+			out = append(out, roster.Schedule{Mode: mode, Cron: cron, TimeZone: c.TimeZone, Jitter: c.Jitter, Blackout: c.Blackout})
 		}
 	}
 	return out

@@ -132,6 +132,8 @@ func (b *batch) decide(ctx context.Context, c Change) (Outcome, error) {
 		return b.pauseConnection(c)
 	case ConnectionResume:
 		return b.resumeConnection(c)
+	case PushesJudged:
+		return b.judgePushes(ctx, c)
 	case Exclude:
 		return b.exclude(c)
 	case Include:
@@ -294,7 +296,7 @@ func (n *needs) addTeam(c Change) {
 		n.teamIDs = append(n.teamIDs, c.TeamID)
 		n.memberIDs = append(n.memberIDs, c.MemberID)
 		n.pairs = append(n.pairs, Pair{c.TeamID, c.MemberID})
-	case ConnectionSync, ConnectionDetach, ConnectionRebind, ConnectionRename, ConnectionRelease, ConnectionPause, ConnectionResume, RunRequest, RunApprove:
+	case ConnectionSync, ConnectionDetach, ConnectionRebind, ConnectionRename, ConnectionRelease, ConnectionPause, ConnectionResume, RunRequest, RunApprove, PushesJudged:
 		n.connections = true
 	case Exclude:
 		n.addExclusion(c.Type, c.ID)

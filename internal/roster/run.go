@@ -68,6 +68,7 @@ type Run struct {
 	// Expected is how many objects the pull is going to read; 0: that isn't known. An estimate goes by the last run.
 	Expected         int
 	ExpectedEstimate bool
+	Compared         int // objects that the plan has dealt with
 	Applied          int
 	Phase            string
 	Note             string // what is to be known of the run beside its state: why a delta was read in full, what was caught up

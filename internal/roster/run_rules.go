@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 )
 
 // changeRun asks for, cancels or approves a run. One run of a connection may be running and one queued, and beside it
@@ -35,15 +36,37 @@ func (b *batch) requestRun(ctx context.Context, c RunRequest) (Outcome, error) {
 	if paused := conn.RefusesRuns(b.tx.Now()); paused != nil && c.Mode != ModeDry {
 		return refuse(paused)
 	}
+	until, dark, err := b.inBlackout(ctx, conn)
+	if err != nil {
+		return Outcome{}, err
+	}
+	note := ""
+	if dark {
+		note = blackoutNote(until)
+		if Unattended(c.By) {
+			return refuse(Errorf(Conflict, "connection %s is %s", conn.Name, note))
+		}
+	}
 	open, err := b.tx.OpenRuns(ctx, b.org, c.Connection)
 	if err != nil {
 		return Outcome{}, err
 	}
 	queued := queuedRun(open, c.Mode)
+	if dark && queued != nil && c.Mode != ModeDry && Unattended(queued.RequestedBy) {
+		return b.queueRun(ctx, conn, queued, c, note) // what waits for the window's end begins now
+	}
 	if queued != nil && !(queued.Mode == ModeDelta && c.Mode == ModeFull) {
 		return Outcome{Result: Unchanged, ID: queued.ID, Run: queued}, nil
 	}
-	return b.queueRun(ctx, conn, queued, c, "")
+	return b.queueRun(ctx, conn, queued, c, note)
+}
+
+// blackoutNote says that a run was asked for where none starts by itself.
+func blackoutNote(until time.Time) string {
+	if until.IsZero() {
+		return "within a blackout window of its schedule that never ends"
+	}
+	return "within a blackout window of its schedule, until " + until.UTC().Format(time.RFC3339)
 }
 
 // queuedRun returns the queued run that a request of a mode would join: dry runs have a place of their own.

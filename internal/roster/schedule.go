@@ -15,6 +15,19 @@ import (
 // BySchedule is who asked for a run that was due.
 const BySchedule = "schedule"
 
+// ByLifeline is who asked for a run that takes the place of the pushes of an IdP that sends none.
+const ByLifeline = "lifeline"
+
+// Unattended reports whether nobody but rosterd itself asked for a run: by is who did, as Run.RequestedBy has it.
+func Unattended(by string) bool {
+	for one := range strings.SplitSeq(by, ", ") {
+		if one != BySchedule && one != ByFollowUp && one != ByLifeline {
+			return false
+		}
+	}
+	return true
+}
+
 // ByFollowUp is who asked for a run that looks again at what an earlier one left unsettled.
 const ByFollowUp = "follow-up"
 
@@ -27,6 +40,7 @@ type Schedule struct {
 	TimeZone   string
 	Jitter     time.Duration // the most by which a run is asked for later than its due time
 	Next       time.Time     // the next due time; zero: none comes
+	Blackout   []string      // the windows within which it starts no run: see NewBlackout
 	// SkipRun is the row that records the due times that were skipped while the run SkipFor was queued or running; Skips
 	// is how many they are.
 	SkipRun string
@@ -46,6 +60,19 @@ const (
 	jitterShare = 10
 	leastEvery  = time.Minute
 )
+
+// Blackouts are the windows within which the schedule starts no run. What can't be read any more is no window.
+func (s *Schedule) Blackouts() Blackout {
+	zone, err := Zone(s.TimeZone)
+	if err != nil {
+		return Blackout{}
+	}
+	b, err := NewBlackout(s.Blackout, zone)
+	if err != nil {
+		return Blackout{}
+	}
+	return b
+}
 
 // Timetable says when a schedule is due: a cron expression in a time zone.
 type Timetable struct {

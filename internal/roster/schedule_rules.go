@@ -3,6 +3,7 @@ package roster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -29,10 +30,10 @@ func (b *batch) syncSchedules(ctx context.Context, conn *Connection, wanted []Sc
 				return false, Errorf(Invalid, "the %s schedule of connection %s: %v", s.Mode, conn.Name, err)
 			}
 			s.Next = t.After(b.tx.Now())
-		case was.Jitter != s.Jitter:
-			jitter := s.Jitter
+		case was.Jitter != s.Jitter || !slices.Equal(was.Blackout, s.Blackout):
+			jitter, blackout := s.Jitter, s.Blackout
 			s = *was
-			s.Jitter = jitter
+			s.Jitter, s.Blackout = jitter, blackout
 		default:
 			continue
 		}
@@ -69,6 +70,9 @@ func (b *batch) requestDue(ctx context.Context, conn *Connection, c RunRequest) 
 	s := scheduleOf(all, c.Mode)
 	if s == nil || !s.Next.Equal(c.Due) || s.Next.After(b.tx.Now()) {
 		return stale("the schedule")
+	}
+	if _, holds := s.Blackouts().Holds(b.tx.Now()); holds {
+		return stale("the schedule") // it stays due, and is caught up once the window has ended
 	}
 	out, err := b.fire(ctx, conn, s, c)
 	b.putSchedule(s)
@@ -166,4 +170,14 @@ func (b *batch) skip(ctx context.Context, conn *Connection, s *Schedule, other *
 	}
 	b.rows.Runs = append(b.rows.Runs, r)
 	return Outcome{Result: Applied, ID: r.ID, Run: &r}, nil
+}
+
+// inBlackout returns when the window ends in which a connection's schedules start no run now.
+func (b *batch) inBlackout(ctx context.Context, conn *Connection) (until time.Time, holds bool, err error) {
+	all, err := b.tx.Schedules(ctx, b.org, conn.ID)
+	if err != nil || len(all) == 0 {
+		return until, false, err
+	}
+	until, holds = all[0].Blackouts().Holds(b.tx.Now())
+	return until, holds, nil
 }

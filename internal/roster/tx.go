@@ -85,6 +85,8 @@ type Rows struct {
 	Finished       []FinishedRun
 	Schedules      []ScheduleRow
 	DropSchedules  []Schedule
+	PushWatches    []PushWatch
+	Lifelines      []Lifeline
 	Exclusions     []Exclusion
 	DropExclusions []Exclusion
 	Actions        map[string][]ActionResult // by run
@@ -137,6 +139,10 @@ type Tx interface {
 	Run(ctx context.Context, org, id string) (Run, error)
 	// Schedules returns a connection's schedules.
 	Schedules(ctx context.Context, org, connection string) ([]Schedule, error)
+	// PushWatch returns what is remembered of a connection's pushes, and its lifeline; nil: it is on none.
+	PushWatch(ctx context.Context, org, connection string) (PushWatch, *Lifeline, error)
+	// LastPush is when a request by a token of a connection last came; zero: none is known.
+	LastPush(ctx context.Context, org, connection string) (time.Time, error)
 	// Exclusions returns those of a member or team that hold now.
 	Exclusions(ctx context.Context, org string, typ ObjectType, id string) ([]Exclusion, error)
 	// MoveActions sets the state of a run's actions that are in state from, of the given kinds (none: all), and

@@ -313,6 +313,12 @@ type runRow struct {
 	ConnectionName string `db:"connection_name"`
 }
 
+// measured is what the column timings holds, as JSON: how long the phases of a run took, and how many objects were compared.
+type measured struct {
+	roster.Timings
+	Compared int `json:"compared,omitempty"`
+}
+
 const runSelect = `SELECT r.org_id, r.id, r.connection_id, r.mode, r.state, r.requested_by, r.complete, r.held, r.totals, r.error, r.fault,
 	r.fence, r.lease_holder, r.lease_until, r.cancel, r.approval, r.approver, r.pages, r.objects, r.expected, r.expected_estimate, r.applied, r.phase, r.note, r.said,
 	r.created_at, r.started_at, r.finished_at, r.timings, r.dropped, COALESCE(c.name, '') AS connection_name
@@ -335,9 +341,11 @@ func (r *runRow) run() (roster.Run, error) {
 		}
 	}
 	if out.PlanDropped = r.Dropped > 0; r.Timings != "" {
-		if err := json.Unmarshal([]byte(r.Timings), &out.Timings); err != nil {
+		var m measured
+		if err := json.Unmarshal([]byte(r.Timings), &m); err != nil {
 			return out, fmt.Errorf("read how long run %s took: %w", r.ID, err)
 		}
+		out.Timings, out.Compared = m.Timings, m.Compared
 	}
 	if err := json.Unmarshal([]byte(r.Totals), &out.Totals); err != nil {
 		return out, fmt.Errorf("read the totals of run %s: %w", r.ID, err)

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rosterd/rosterd/internal/roster"
@@ -65,22 +67,20 @@ func (db *DB) Runs(ctx context.Context, org string, l List) ([]roster.Run, strin
 
 // ClaimRun takes the lease of a run that can go on: one whose holder's lease has expired, one whose held actions were
 // approved, or one that is queued for a connection without a running one. What would write waits while its connection is
-// paused. It returns nil where there is none. The fence
-// grows with each claim, so that a commit by an earlier holder is refused.
+// paused, and what nobody but rosterd itself asked for while a blackout window holds. It returns nil where there is none.
+// The fence grows with each claim, so that a commit by an earlier holder is refused.
 func (db *DB) ClaimRun(ctx context.Context, holder string, lease time.Duration) (*roster.Run, error) {
-	const claimable = ` FROM runs r
-			WHERE ((r.state = 'running' AND r.lease_until < ?)
-			   OR ((r.state = 'queued' OR (r.state = 'held' AND r.approval = TRUE)) AND NOT EXISTS (
-			       SELECT 1 FROM runs o WHERE o.org_id = r.org_id AND o.connection_id = r.connection_id AND o.state = 'running')))
-			AND (r.mode = 'dry' OR NOT EXISTS (SELECT 1 FROM connections c WHERE c.org_id = r.org_id AND c.id = r.connection_id
-			       AND c.paused_at > 0 AND (c.paused_until = 0 OR c.paused_until > ?)))`
+	claimable, args, err := db.claimable(ctx)
+	if err != nil {
+		return nil, err
+	}
 	// Most of the time there is none, and finding that out writes nothing.
 	now, err := db.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var n int
-	if err := db.read.GetContext(ctx, &n, db.bind(`SELECT COUNT(*)`+claimable), toMicros(now), toMicros(now)); err != nil || n == 0 {
+	if err := db.read.GetContext(ctx, &n, db.bind(`SELECT COUNT(*)`+claimable), args(now)...); err != nil || n == 0 {
 		return nil, err
 	}
 	var claimed *roster.Run
@@ -94,7 +94,7 @@ func (db *DB) ClaimRun(ctx context.Context, holder string, lease time.Duration) 
 		}
 		query := `SELECT r.id, r.org_id, r.connection_id` + claimable + `
 			ORDER BY CASE r.state WHEN 'running' THEN 0 WHEN 'held' THEN 1 ELSE 2 END, r.id LIMIT 1` + db.skipLocked()
-		if err := t.SelectContext(ctx, &ids, db.bind(query), toMicros(t.now), toMicros(t.now)); err != nil || len(ids) == 0 {
+		if err := t.SelectContext(ctx, &ids, db.bind(query), args(t.now)...); err != nil || len(ids) == 0 {
 			return err
 		}
 		r := ids[0]
@@ -119,6 +119,29 @@ func (db *DB) ClaimRun(ctx context.Context, holder string, lease time.Duration) 
 	return claimed, nil
 }
 
+// claimable is what ClaimRun looks for, and its arguments at a time.
+func (db *DB) claimable(ctx context.Context) (query string, args func(now time.Time) []any, err error) {
+	query = ` FROM runs r
+			WHERE ((r.state = 'running' AND r.lease_until < ?)
+			   OR ((r.state = 'queued' OR (r.state = 'held' AND r.approval = TRUE)) AND NOT EXISTS (
+			       SELECT 1 FROM runs o WHERE o.org_id = r.org_id AND o.connection_id = r.connection_id AND o.state = 'running')))
+			AND (r.mode = 'dry' OR NOT EXISTS (SELECT 1 FROM connections c WHERE c.org_id = r.org_id AND c.id = r.connection_id
+			       AND c.paused_at > 0 AND (c.paused_until = 0 OR c.paused_until > ?)))`
+	dark, err := db.Dark(ctx)
+	var more []any
+	if len(dark) > 0 {
+		asked := `r.requested_by`
+		for _, by := range []string{roster.BySchedule, roster.ByFollowUp, roster.ByLifeline} {
+			asked, more = `REPLACE(`+asked+`, ?, '')`, append(more, by)
+		}
+		query += ` AND NOT (r.state = 'queued' AND REPLACE(` + asked + `, ', ', '') = '' AND r.connection_id IN (?` + strings.Repeat(`, ?`, len(dark)-1) + `))`
+		for id := range dark {
+			more = append(more, id)
+		}
+	}
+	return query, func(now time.Time) []any { return append([]any{toMicros(now), toMicros(now)}, more...) }, err
+}
+
 func (db *DB) skipLocked() string {
 	if db.dialect.name == postgres.name {
 		return " FOR UPDATE OF r SKIP LOCKED"
@@ -129,12 +152,16 @@ func (db *DB) skipLocked() string {
 // RenewLease keeps a run's lease and notes its progress. It reports whether cancelling was asked for; a Fenced error
 // says that the lease has passed on.
 func (db *DB) RenewLease(ctx context.Context, r *roster.Run, lease time.Duration) (cancel bool, err error) {
+	figures, err := json.Marshal(measured{r.Timings, r.Compared})
+	if err != nil {
+		return false, fmt.Errorf("encode the progress of run %s: %w", r.ID, err)
+	}
 	err = db.InTx(ctx, func(rtx roster.Tx) error {
 		t, _ := rtx.(*tx)
 		var rows []bool
-		query := `UPDATE runs SET lease_until = ?, pages = ?, objects = ?, expected = ?, expected_estimate = ?, applied = ?, phase = ?
+		query := `UPDATE runs SET lease_until = ?, pages = ?, objects = ?, expected = ?, expected_estimate = ?, applied = ?, phase = ?, timings = ?
 			WHERE id = ? AND fence = ? AND state = 'running' RETURNING cancel`
-		args := []any{toMicros(t.now.Add(lease)), r.Pages, r.Objects, r.Expected, r.ExpectedEstimate, r.Applied, r.Phase, r.ID, r.Fence}
+		args := []any{toMicros(t.now.Add(lease)), r.Pages, r.Objects, r.Expected, r.ExpectedEstimate, r.Applied, r.Phase, string(figures), r.ID, r.Fence}
 		if err := t.SelectContext(ctx, &rows, db.bind(query), args...); err != nil {
 			return fmt.Errorf("renew the lease of run %s: %w", r.ID, err)
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rosterd/rosterd/internal/roster"
@@ -19,9 +20,10 @@ type scheduleRow struct {
 	SkipRun      string `db:"skip_run"`
 	SkipFor      string `db:"skip_for"`
 	Skips        int    `db:"skips"`
+	Blackout     string `db:"blackout"`
 }
 
-const scheduleColumns = `org_id, connection_id, mode, cron, time_zone, jitter, next_due, skip_run, skip_for, skips`
+const scheduleColumns = `org_id, connection_id, mode, cron, time_zone, jitter, next_due, skip_run, skip_for, skips, blackout`
 
 func schedulesOf(rows []scheduleRow) []roster.Schedule {
 	out := make([]roster.Schedule, len(rows))
@@ -29,6 +31,9 @@ func schedulesOf(rows []scheduleRow) []roster.Schedule {
 		out[i] = roster.Schedule{
 			Org: r.OrgID, Connection: r.ConnectionID, Mode: roster.Mode(r.Mode), Cron: r.Cron, TimeZone: r.TimeZone,
 			Jitter: time.Duration(r.Jitter), Next: fromMicros(r.NextDue), SkipRun: r.SkipRun, SkipFor: r.SkipFor, Skips: r.Skips,
+		}
+		if r.Blackout != "" {
+			out[i].Blackout = strings.Split(r.Blackout, "\n")
 		}
 	}
 	return out
@@ -83,6 +88,7 @@ func (t *tx) writeSchedules(ctx context.Context, org string, rows *roster.Rows) 
 	for _, s := range rows.Schedules {
 		row := []any{
 			org, s.Connection, string(s.Mode), s.Cron, s.TimeZone, int64(s.Jitter), toMicros(s.Next), s.SkipRun, s.SkipFor, s.Skips,
+			strings.Join(s.Blackout, "\n"),
 		}
 		if s.New {
 			fresh = append(fresh, row)
@@ -94,4 +100,29 @@ func (t *tx) writeSchedules(ctx context.Context, org string, rows *roster.Rows) 
 		return err
 	}
 	return t.upsert(ctx, table{name: "schedules", columns: scheduleColumns, key: "org_id, connection_id, mode"}, known)
+}
+
+// Dark returns the connections, of all organisations, whose schedules start no run now, as a blackout window holds. It is
+// for the scheduler and for who claims runs.
+func (db *DB) Dark(ctx context.Context) (map[string]bool, error) {
+	var rows []scheduleRow
+	query := `SELECT ` + scheduleColumns + ` FROM schedules WHERE blackout <> '' ORDER BY org_id, connection_id, mode`
+	if err := db.read.SelectContext(ctx, &rows, db.bind(query)); err != nil {
+		return nil, fmt.Errorf("read the blackout windows: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	now, err := db.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dark := map[string]bool{}
+	all := schedulesOf(rows)
+	for i := range all {
+		if _, holds := all[i].Blackouts().Holds(now); holds {
+			dark[all[i].Connection] = true
+		}
+	}
+	return dark, nil
 }

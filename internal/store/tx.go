@@ -344,6 +344,8 @@ func (t *tx) Release(ctx context.Context, org, connection string) error {
 		`DELETE FROM connection_jobs WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM causes WHERE org_id = ? AND connection_id = ?`,
 		`DELETE FROM collection_counts WHERE org_id = ? AND connection_id = ?`,
+		`DELETE FROM connection_lifelines WHERE org_id = ? AND connection_id = ?`,
+		`DELETE FROM push_watches WHERE org_id = ? AND connection_id = ?`,
 	} {
 		if err := t.exec(ctx, "release the connection", query, org, connection); err != nil {
 			return err
@@ -353,7 +355,7 @@ func (t *tx) Release(ctx context.Context, org, connection string) error {
 }
 
 func (t *tx) Rename(ctx context.Context, org, from, to string) error {
-	for _, table := range []string{"collection_counts", "cursors", "parked", "connection_jobs", "causes", "link_refusals", "exclusions", "drift"} { // what runs left that found nothing to own
+	for _, table := range []string{"collection_counts", "cursors", "parked", "connection_jobs", "causes", "link_refusals", "exclusions", "drift", "connection_lifelines", "push_watches"} { // what runs left that found nothing to own
 		if err := t.exec(ctx, "rename the connection", `DELETE FROM `+table+` WHERE org_id = ? AND connection_id = ?`, org, to); err != nil {
 			return err
 		}
@@ -372,6 +374,8 @@ func (t *tx) Rename(ctx context.Context, org, from, to string) error {
 		`UPDATE causes SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE exclusions SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE drift SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE connection_lifelines SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
+		`UPDATE push_watches SET connection_id = ? WHERE org_id = ? AND connection_id = ?`,
 		`UPDATE runs SET connection_id = ? WHERE org_id = ? AND connection_id = ? AND state NOT IN ('queued', 'running')`,
 	} {
 		if err := t.exec(ctx, "rename the connection", query, to, org, from); err != nil {

@@ -77,7 +77,7 @@ func updates(columns []string, tb table) string {
 func (t *tx) Write(ctx context.Context, org string, rows *roster.Rows) error {
 	steps := []func(context.Context, string, *roster.Rows) error{
 		t.writeOrganisations, t.releaseKeys, t.writeMembers, t.writeTeams, t.writeMemberships, t.writeReferences, t.writeLinks,
-		t.writeTokens, t.writeConnections, t.writeRuns, t.writeFinished, t.writeSchedules, t.writeExclusions, t.writeEvents, t.writeRequests,
+		t.writeTokens, t.writeConnections, t.writeRuns, t.writeFinished, t.writeSchedules, t.writeLifelines, t.writeExclusions, t.writeEvents, t.writeRequests,
 	}
 	for _, step := range steps {
 		if err := step(ctx, org, rows); err != nil {

@@ -49,6 +49,12 @@ func (p Proxies) Before(next http.Handler) http.Handler {
 	})
 }
 
+// Trusts reports whether a request comes straight from one of the proxies.
+func (p Proxies) Trusts(r *http.Request) bool {
+	peer, ok := parseAddr(peerAddr(r))
+	return ok && p.hold(peer)
+}
+
 // client returns the address that trusted proxies name; false: they name none. Where X-Forwarded-For and Forwarded both
 // stand and differ, one of them was passed on as the client wrote it, and nothing tells which: neither counts.
 func (p Proxies) client(r *http.Request) (string, bool) {

@@ -262,6 +262,23 @@ func TestEveryCallHasItsRoute(t *testing.T) {
 			_, err := client.Collect(c.Runs(ctx, all))
 			return err
 		},
+		`POST /orgs/o/connections/n/pause {"for":"2h","reason":"r"}`: func() error {
+			_, err := c.PauseConnection(ctx, "o", "n", client.AskPause{For: "2h", Reason: "r"})
+			return err
+		},
+		`POST /orgs/o/connections/n/resume`: func() error { _, err := c.ResumeConnection(ctx, "o", "n"); return err },
+		`GET /orgs/o/teams/exclusions?limit=1000`: func() error {
+			_, err := client.Collect(c.Exclusions(ctx, "o", "teams", client.ListOptions{}))
+			return err
+		},
+		`POST /orgs/o/members/exclude {"for":"3d","key":"k","reason":"r"}`: func() error {
+			_, err := c.Exclude(ctx, "o", "members", client.Exclude{Key: "k", For: "3d", Reason: "r"})
+			return err
+		},
+		`POST /orgs/o/teams/include {"key":"k"}`: func() error {
+			_, err := c.Include(ctx, "o", "teams", client.Include{Key: "k"})
+			return err
+		},
 		`POST /orgs/o/connections/rename {"new":"b","old":"a"}`: func() error {
 			_, err := c.RenameConnection(ctx, "o", client.RenameConnection{Old: "a", New: "b"})
 			return err
@@ -272,6 +289,15 @@ func TestEveryCallHasItsRoute(t *testing.T) {
 		},
 		`POST /orgs/o/members/link {"connection":"c","key":"k","object_id":"i"}`: func() error {
 			_, err := c.LinkMember(ctx, "o", client.LinkMember{Key: "k", Connection: "c", ObjectID: "i"})
+			return err
+		},
+		`GET /orgs/o/members/k`: func() error { _, err := c.Member(ctx, "o", "k"); return err },
+		`POST /orgs/o/members/unlink {"connection":"c","key":"k"}`: func() error {
+			_, err := c.UnlinkMember(ctx, "o", client.Unlink{Key: "k", Connection: "c"})
+			return err
+		},
+		`POST /orgs/o/teams/unlink {"connection":"c","key":"k"}`: func() error {
+			_, err := c.UnlinkTeam(ctx, "o", client.Unlink{Key: "k", Connection: "c"})
 			return err
 		},
 		`POST /orgs/o/tokens {"expires":"90d","name":"n"}`: func() error {

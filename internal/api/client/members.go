@@ -42,8 +42,8 @@ func (c *Client) Teams(ctx context.Context, org string, o ListOptions) iter.Seq2
 }
 
 // Team returns a team by key: id, display name, external id or the IdP's id.
-func (c *Client) Team(ctx context.Context, org, key string) (Team, error) {
-	return call[Team](ctx, c, http.MethodGet, path("orgs", org, "teams", key), nil, nil)
+func (c *Client) Team(ctx context.Context, org, key string) (TeamDetail, error) {
+	return call[TeamDetail](ctx, c, http.MethodGet, path("orgs", org, "teams", key), nil, nil)
 }
 
 // Awaited lists whom pushes named as members of a team and who are not here yet.

@@ -35,11 +35,11 @@ type Preview struct {
 
 // PreviewAttribute is one line of the mapping, worked out for the person.
 type PreviewAttribute struct {
-	Target  string `json:"target"`
+	Target  string `json:"target" doc:"the member's attribute, or active; scope for the connection's expression of who is in scope"`
 	Source  string `json:"source" doc:"the IdP's attribute, or = and an expression"`
 	Value   string `json:"value"`
 	Stored  string `json:"stored"`
-	State   string `json:"state" enum:"new,same,differs,empty,problem"`
+	State   string `json:"state" enum:"new,same,differs,empty,clears,problem"`
 	Problem string `json:"problem,omitempty"`
 }
 

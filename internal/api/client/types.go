@@ -86,13 +86,18 @@ type Connection struct {
 	Name    string `json:"name"`
 	Kind    string `json:"kind"`
 	State   string `json:"state" enum:"ok,failing,held,paused,detached"`
-	Reason  string `json:"reason,omitempty" doc:"why it is detached or failing"`
+	Reason  string `json:"reason,omitempty" doc:"why it is detached, paused or failing"`
 	Target  string `json:"target"`
 	Members int    `json:"members" doc:"members it owns"`
 	Teams   int    `json:"teams"`
 	// Quarantine and Job are what the last run read of the IdP's own job.
 	Quarantine *Quarantine `json:"quarantine,omitempty" doc:"of the IdP's own job; left out: it is in none"`
 	Job        *Job        `json:"job,omitempty" doc:"left out: the IdP has none that can be read, or no run has read it yet"`
+	Paused     *Pause      `json:"paused,omitempty" doc:"left out: it is not paused"`
+	Policy     *Policy     `json:"policy,omitempty" doc:"left out: it has no runs"`
+	Lifeline   *Lifeline   `json:"lifeline,omitempty" doc:"left out: pushes are healthy, as far as is known"`
+	Lifelines  []Lifeline  `json:"lifelines,omitempty" doc:"the last ten, the newest first; of one connection alone"`
+	Blackout   *Blackout   `json:"blackout,omitempty" doc:"left out: its schedule has none"`
 }
 
 // ConnectionTest is the answer of a connection test.
@@ -148,6 +153,11 @@ type Progress struct {
 	Pages   int    `json:"pages"`
 	Objects int    `json:"objects"`
 	Applied int    `json:"applied"`
+	// Compared grows to Objects while the plan is made.
+	Compared int `json:"compared" doc:"how many objects the plan has dealt with"`
+	// Total is what Objects grows to.
+	Total           int  `json:"total" doc:"how many objects the pull is going to read; 0: not known"`
+	TotalIsEstimate bool `json:"total_is_estimate" doc:"the total, or a part of it, is what earlier runs found"`
 }
 
 // Person is what a resync of one person saw and did.
@@ -183,6 +193,16 @@ type Run struct {
 	CreatedAt    time.Time      `json:"created_at"`
 	StartedAt    *time.Time     `json:"started_at"`
 	FinishedAt   *time.Time     `json:"finished_at"`
+	Timings      *Timings       `json:"timings,omitempty" doc:"left out: it has not begun"`
+	PlanDropped  bool           `json:"plan_dropped,omitempty" doc:"the actions are no longer kept; the totals are"`
+}
+
+// Timings says how long a run waited and how long its phases took, in seconds; 0: that phase did not come.
+type Timings struct {
+	Queued float64 `json:"queued_seconds"`
+	Pull   float64 `json:"pull_seconds"`
+	Plan   float64 `json:"plan_seconds"`
+	Apply  float64 `json:"apply_seconds" doc:"what was approved later is a part of it"`
 }
 
 // Finished reports whether the run has ended (a held one has, though its held plan stays open).
@@ -310,6 +330,10 @@ type ConnectionStatus struct {
 	NextDelta    *time.Time     `json:"next_delta"`
 	NextFull     *time.Time     `json:"next_full"`
 	Drift        map[string]int `json:"drift" doc:"actions found by the last finished run, by kind"`
+	Paused       *Pause         `json:"paused,omitempty" doc:"left out: it is not paused"`
+	DryRun       bool           `json:"dry_run,omitempty" doc:"every run of the connection only reports"`
+	Lifeline     *Lifeline      `json:"lifeline,omitempty" doc:"left out: pushes are healthy, as far as is known"`
+	Blackout     *Blackout      `json:"blackout,omitempty" doc:"left out: its schedule has none"`
 }
 
 // Status is the daemon's own account of itself.
@@ -317,6 +341,7 @@ type Status struct {
 	Version     string             `json:"version"`
 	Database    string             `json:"database" enum:"sqlite,postgres"`
 	Connections []ConnectionStatus `json:"connections"`
+	Alerts      []OpenAlert        `json:"alerts" doc:"those that are open now"`
 }
 
 // Runs is a list of runs, as `resync --json` prints it.
