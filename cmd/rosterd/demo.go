@@ -120,7 +120,7 @@ func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
 		}
 		defer func() { _ = server.Close() }()
 		c := idp.connection(server.URL)
-		c.Organisation, c.Policy = demoOrg, config.Policy{AdoptLocal: config.AdoptNever, Settle: config.DefaultSettle}
+		c.Organisation, c.Policy = demoOrg, config.DefaultPolicy()
 		connections, s.names = append(connections, c), append(s.names, c.Name)
 	}
 

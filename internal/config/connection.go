@@ -41,7 +41,7 @@ func readConnections(s *section) []Connection {
 }
 
 func readConnection(s *section) Connection {
-	c := Connection{Line: s.line, Policy: defaultPolicy()}
+	c := Connection{Line: s.line, Policy: DefaultPolicy()}
 	s.required("organisation", &c.Organisation, "default", checkOrganisation)
 	s.required("name", &c.Name, "entra", checkName)
 	if c.Name != "" {

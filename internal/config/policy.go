@@ -69,7 +69,8 @@ func DefaultGuards() Guards {
 	}
 }
 
-func defaultPolicy() Policy {
+// DefaultPolicy is the policy of a connection that sets none.
+func DefaultPolicy() Policy {
 	return Policy{AdoptLocal: AdoptNever, Settle: DefaultSettle, PullDeadline: DefaultPullDeadline, Guards: DefaultGuards()}
 }
 
