@@ -394,10 +394,10 @@ func TestALongListGoesOnFromThePageThatFailed(t *testing.T) {
 		says      string // "": the list is read whole
 		waits     time.Duration
 	}{
-		"throttled":             {12, 1, throttled, "", 40 * time.Second},
-		"away, twice":           {12, 2, away, "", 90 * time.Second},
-		"away for good":         {12, 99, away, "after 12 pages, 24 objects: Graph is away", 210 * time.Second},
-		"a page that is broken": {12, 99, broken, "after 12 pages, 24 objects: Graph broke", 0},
+		"throttled":             {52, 1, throttled, "", 40 * time.Second},
+		"away, twice":           {52, 2, away, "", 90 * time.Second},
+		"away for good":         {52, 99, away, "after 52 pages, 104 objects: Graph is away", 210 * time.Second},
+		"a page that is broken": {52, 99, broken, "after 52 pages, 104 objects: Graph broke", 0},
 		"soon":                  {1, 99, throttled, "after 1 page, 2 objects: Graph throttles", 0},
 		"at once":               {0, 99, throttled, "Graph throttles", 0},
 	} {
@@ -413,7 +413,7 @@ func TestALongListGoesOnFromThePageThatFailed(t *testing.T) {
 						return connectors.Page[int]{}, tc.err
 					}
 					p := connectors.Page[int]{Items: []int{2 * n, 2*n + 1}, Next: strconv.Itoa(n + 1)}
-					if n == 19 {
+					if n == 59 {
 						p.Next = ""
 					}
 					return p, nil
@@ -426,7 +426,7 @@ func TestALongListGoesOnFromThePageThatFailed(t *testing.T) {
 					t.Errorf("it waited for %s, want %s", waited, tc.waits)
 				}
 				if tc.says == "" {
-					if err != nil || len(got) != 40 || !slices.IsSorted(got) {
+					if err != nil || len(got) != 120 || !slices.IsSorted(got) {
 						t.Errorf("%d objects: %v", len(got), err)
 					}
 					return

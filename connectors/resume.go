@@ -11,7 +11,7 @@ import (
 
 const (
 	// longList is from how many pages on a list is worth waiting for: a shorter one is soon read anew.
-	longList = 10
+	longList = 50
 	// mostRests is how often a list waits.
 	mostRests = 3
 	// longestRest bounds one wait.
