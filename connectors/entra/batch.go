@@ -52,6 +52,16 @@ func (c *Connector) People(ctx context.Context, ids []string) (map[string]connec
 		return err != nil
 	})
 	found := make(map[string]connectors.Person, len(valid))
+	if c.cfg.NestedGroups { // each takes several pages
+		for _, id := range valid {
+			p, err := c.Person(ctx, id)
+			if err != nil {
+				return found, err
+			}
+			found[id] = p
+		}
+		return found, nil
+	}
 	for some := range slices.Chunk(valid, batchMost/2) {
 		if err := c.people(ctx, r, some, found); err != nil {
 			return found, err

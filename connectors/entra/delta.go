@@ -125,7 +125,7 @@ func (d *delta) readAssigned(ctx context.Context) error {
 		return err
 	}
 	for _, g := range d.groups {
-		d.whole[g.id] = filtered || slices.Contains(d.since.Groups, g.id) || !d.sink.KnownGroup(g.id)
+		d.whole[g.id] = filtered || d.c.cfg.NestedGroups || slices.Contains(d.since.Groups, g.id) || !d.sink.KnownGroup(g.id)
 	}
 	return broke
 }
@@ -140,7 +140,7 @@ func (d *delta) readEverything(ctx context.Context) error {
 		return err
 	}
 	for _, g := range d.groups {
-		d.whole[g.id] = slices.Contains(d.since.Groups, g.id) || !d.sink.KnownGroup(g.id)
+		d.whole[g.id] = d.c.cfg.NestedGroups || slices.Contains(d.since.Groups, g.id) || !d.sink.KnownGroup(g.id)
 	}
 	return teams.broke
 }

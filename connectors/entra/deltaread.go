@@ -124,7 +124,7 @@ func (d *delta) askAssignments(ctx context.Context) error {
 
 func (d *delta) askOne(ctx context.Context, id uuid.UUID) error {
 	l := connectors.NewList(connectors.Assignments, id.String(), "assignments of one person")
-	granted, err := d.c.grants(ctx, d.Stamps(l), id.String())
+	granted, err := d.c.grantsOf(ctx, d.Stamps(l), id.String())
 	if err != nil {
 		return gone(err)
 	}

@@ -50,6 +50,8 @@ type Config struct {
 	// ScopeJob that counts only where the job doesn't say.
 	Scope   string
 	SyncAll bool
+	// NestedGroups: who is in a group within an assigned one is in scope as well, and a member of its team.
+	NestedGroups bool
 }
 
 // Connector reads one enterprise application's people and groups. It is safe for concurrent use.

@@ -37,7 +37,7 @@ func (c *Connector) Person(ctx context.Context, id string) (connectors.Person, e
 	if r.all {
 		return r.person(found, u, everybody), nil
 	}
-	why, err := c.assigned(ctx, c.userAssignments(id))
+	why, err := c.whyAssigned(ctx, id)
 	if connectors.FaultOf(err) == connectors.NotFound { // deleted between the two requests
 		return c.unknown(ctx, id)
 	}
@@ -127,7 +127,7 @@ func (c *Connector) GroupsOf(ctx context.Context, id string) ([]string, error) {
 	if r.all {
 		return c.allGroupsOf(ctx, id)
 	}
-	granted, err := c.grants(ctx, connectors.Unstamped, id)
+	granted, err := c.grantsOf(ctx, connectors.Unstamped, id)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (c *Connector) GroupsOf(ctx context.Context, id string) ([]string, error) {
 
 func (c *Connector) allGroupsOf(ctx context.Context, id string) ([]string, error) {
 	var ids []string
-	err := connectors.Walk(ctx, connectors.Unstamped, c.groupsHolding(id), func(_ connectors.Stamp, items []models.Groupable) error {
+	err := connectors.Walk(ctx, connectors.Unstamped, c.groupsOfUser(id), func(_ connectors.Stamp, items []models.Groupable) error {
 		for _, item := range items {
 			group, err := objectID(item)
 			if err != nil {
@@ -182,7 +182,7 @@ func (c *Connector) GroupMembers(ctx context.Context, groupID string) ([]string,
 	}
 	ctx = c.budgeted(ctx)
 	var all []string
-	err := connectors.Walk(ctx, connectors.Unstamped, c.listMembers(groupID, pageSize), func(_ connectors.Stamp, items []models.Userable) error {
+	err := connectors.Walk(ctx, connectors.Unstamped, c.membersOfGroup(groupID, pageSize), func(_ connectors.Stamp, items []models.Userable) error {
 		ids, _, err := membersOf(items)
 		all = append(all, ids...)
 		return err

@@ -189,10 +189,10 @@ func (p *pull) handGroup(ctx context.Context, l *connectors.List) (models.Groupa
 	return found, v, connectors.Halt(p.Sink.Groups(ctx, at, []connectors.Group{converted}))
 }
 
-// readMembers reads a group's direct members. Its error is why the list is not whole.
+// readMembers reads a group's members. Its error is why the list is not whole.
 func (p *pull) readMembers(ctx context.Context, hidden bool, v verdict, l *connectors.List) error {
 	why := p.scope.through(l.Name)
-	err := connectors.Walk(ctx, p.Stamps(l), p.c.listMembers(l.ID, pageSize), func(at connectors.Stamp, items []models.Userable) error {
+	err := connectors.Walk(ctx, p.Stamps(l), p.c.membersOfGroup(l.ID, pageSize), func(at connectors.Stamp, items []models.Userable) error {
 		ids, people, err := membersOf(items)
 		if err != nil {
 			return err

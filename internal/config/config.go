@@ -90,7 +90,8 @@ type Entra struct {
 	Cloud                string // as written; GraphURL is that cloud's then
 	// Scope says what decides who is in scope, Sync whether assignments count where nothing else says so; "": the first of
 	// their values.
-	Scope, Sync string
+	Scope, Sync  string
+	NestedGroups bool // who is in a group within an assigned one is in scope too
 	// AccessToken stands in for the other ways to sign in, and for ClientID, where GraphURL is plain http on a loopback address.
 	AccessToken Secret
 }

@@ -131,7 +131,7 @@ func TestSampleNamesEverySetting(t *testing.T) {
 		"mapping", "active", "team", "scope", "match", "schedule", "delta", "full", "timezone", "jitter", "lifeline", "blackout", "request_log", "keep", "max_rows", "reads", "history", "runs", "actions", "min_runs", "tracing", "endpoint", "headers", "sample",
 		"trusted_proxies", "metrics_listen", "private_key", "key_id", "scopes", "scim", "url", "token", "users_filter", "groups_filter",
 		"cloud", "certificate", "send_certificate_chain", "workload_identity", "federated_token_file", "managed_identity",
-		"scope", "sync",
+		"scope", "sync", "nested_groups",
 	} {
 		if !regexp.MustCompile(`(?m)^[# -]*` + key + `:`).MatchString(configs.Sample) {
 			t.Errorf("the sample doesn't list %s", key)

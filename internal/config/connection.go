@@ -120,6 +120,7 @@ func readEntra(s *section) *Entra {
 	s.cloud(e)
 	s.checked("scope", &e.Scope, oneOf(ScopeJob, ScopeAssigned))
 	s.checked("sync", &e.Sync, oneOf(SyncAssigned, SyncAll))
+	s.flag("nested_groups", &e.NestedGroups)
 	s.entraCredentials(e)
 	return e
 }

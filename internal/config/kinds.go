@@ -27,7 +27,7 @@ func kinds() []kind {
 		name: KindEntra, section: "entra", example: "{ tenant_id: ..., client_id: ..., client_secret: ..., service_principal_id: ... }",
 		keys: []string{"tenant_id", "client_id", "client_secret", "service_principal_id", "graph_url", "access_token",
 			"cloud", "certificate", "send_certificate_chain", "workload_identity", "federated_token_file", "managed_identity",
-			"scope", "sync"},
+			"scope", "sync", "nested_groups"},
 		read: func(s *section, c *Connection) { c.Entra = readEntra(s) }, shown: shownEntra,
 		base: mapping.Entra, deltas: true,
 	}, {

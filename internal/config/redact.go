@@ -76,7 +76,7 @@ func shownEntra(c *Connection) yaml.MapSlice {
 	}
 	return append(settings, withoutEmpty(
 		"federated_token_file", e.FederatedTokenFile, "managed_identity", e.ManagedIdentity,
-		"service_principal_id", e.ServicePrincipalID, "cloud", e.Cloud, "graph_url", e.GraphURL, "scope", e.Scope, "sync", e.Sync,
+		"service_principal_id", e.ServicePrincipalID, "cloud", e.Cloud, "graph_url", e.GraphURL, "scope", e.Scope, "sync", e.Sync, "nested_groups", onlyTrue(e.NestedGroups),
 		"access_token", masked(e.AccessToken))...)
 }
 
@@ -110,6 +110,14 @@ func withoutEmpty(pairs ...string) yaml.MapSlice {
 		}
 	}
 	return m
+}
+
+// onlyTrue is text for a flag that is shown where it is set.
+func onlyTrue(flag bool) string {
+	if flag {
+		return "true"
+	}
+	return ""
 }
 
 func masked(s Secret) string {

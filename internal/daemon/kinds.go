@@ -48,6 +48,7 @@ func openEntra(e *config.Connection, m mapping.Mapping, out way, log *slog.Logge
 		FederatedTokenFile: e.Entra.FederatedTokenFile, ManagedIdentity: e.Entra.ManagedIdentity,
 		AccessToken: e.Entra.AccessToken.Reveal(), ServicePrincipalID: e.Entra.ServicePrincipalID, GraphURL: e.Entra.GraphURL,
 		Attributes: m.Sources(), Limits: out.limits, Scope: e.Entra.Scope, SyncAll: e.Entra.Sync == config.SyncAll,
+		NestedGroups: e.Entra.NestedGroups,
 	}, out.Client, log)
 	if err != nil {
 		return opened{}, err
@@ -67,6 +68,9 @@ func scopeOfEntra(e *config.Entra) string {
 	}
 	if e.Sync == config.SyncAll {
 		scope += " sync=" + e.Sync
+	}
+	if e.NestedGroups {
+		scope += " nested_groups"
 	}
 	return scope
 }

@@ -2,6 +2,7 @@ package idpsim
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -119,6 +120,35 @@ func (t *Tenant) userMemberOf(d *directory, r *request) reply {
 		entity: groupEntity(), context: "directoryObjects", ids: d.memberOf[u.ObjectID].all(), size: t.cfg.PageSize,
 		cast: true, get: func(id string) object { return renderGroup(d.groups[id]) },
 	})
+}
+
+// userTransitiveMemberOf lists the groups that hold a user, and those that hold one of these (page "List a user's memberships
+// (direct and transitive)").
+func (t *Tenant) userTransitiveMemberOf(d *directory, r *request) reply {
+	u := d.resolve(r.params[0])
+	if u == nil {
+		return notFound(r.params[0])
+	}
+	return r.page(list{
+		entity: groupEntity(), context: "directoryObjects", ids: d.holders(u.ObjectID), size: t.cfg.PageSize,
+		cast: true, get: func(id string) object { return renderGroup(d.groups[id]) },
+	})
+}
+
+// holders lists the groups that hold an object, and those that hold one of these, sorted.
+func (d *directory) holders(id string) []string {
+	seen := map[string]bool{}
+	queue := []string{id}
+	for len(queue) > 0 {
+		for _, g := range d.memberOf[queue[0]].all() {
+			if !seen[g] {
+				seen[g] = true
+				queue = append(queue, g)
+			}
+		}
+		queue = queue[1:]
+	}
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // checkMemberGroups answers the page "directoryObject: checkMemberGroups", which is transitive.
