@@ -172,6 +172,20 @@ type ScopeReader interface {
 	Scope(ctx context.Context) (Scope, error)
 }
 
+type lastScopeKey struct{}
+
+// WithLastScope returns a context for ScopeReader.Scope that knows the digest of the rules under which a run last read and
+// applied everything.
+func WithLastScope(ctx context.Context, rules string) context.Context {
+	return context.WithValue(ctx, lastScopeKey{}, rules)
+}
+
+// LastScope returns that digest; ok is false where no run has read and applied everything yet.
+func LastScope(ctx context.Context) (rules string, ok bool) {
+	rules, ok = ctx.Value(lastScopeKey{}).(string)
+	return rules, ok
+}
+
 // Scope is what a run has to know of those rules.
 type Scope struct {
 	// Rules is a digest of them: while it differs from that of the last run that read and applied everything, a run is held

@@ -15,7 +15,11 @@ func (w *worker) readScope(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	is, err := reader.Scope(ctx)
+	asking := ctx
+	if w.conn.Settled && w.job != nil {
+		asking = connectors.WithLastScope(ctx, w.job.Scope)
+	}
+	is, err := reader.Scope(asking)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -228,3 +228,30 @@ func TestWithoutTheJobsRulesNobodyIsAddedOrRemoved(t *testing.T) {
 		}
 	})
 }
+
+// What a complete run found of the job's rules stands while they can't be read, also after a restart: where assignments
+// alone decided they still do, and where a filter did nobody is added or removed.
+func TestWhileTheJobCannotBeReadItsRulesAsOfTheLastCompleteRunStand(t *testing.T) {
+	for name, filtered := range map[string]bool{"assignments alone": false, "a filter": true} {
+		t.Run(name, func(t *testing.T) {
+			eachWorld(t, 24, 3, func(w *world) {
+				if filtered {
+					w.tenant.EditSchema(func(s *idpsim.Schema) {
+						s.Users.Scope = []idpsim.ScopeGroup{{Clauses: []idpsim.ScopeClause{{Attribute: "userPrincipalName", Operator: "IS NOT NULL"}}}}
+					})
+				}
+				w.baseline()
+				w.reopen()
+				defer w.tenant.Inject(idpsim.Fault{Path: atJobs, Status: http.StatusInternalServerError})()
+				w.joins("new.joiner@contoso.example")
+				run, actions := w.run(roster.ModeFull)
+				if _, added := w.members()["new.joiner@contoso.example"]; added == filtered {
+					w.t.Errorf("somebody new was added: %t, by a run that ended %s (%s) with %v", added, run.State, run.Note, lines(actions))
+				}
+				if !strings.Contains(run.Note, "can't be read") {
+					w.t.Errorf("the run's note is %q", run.Note)
+				}
+			})
+		})
+	}
+}

@@ -29,6 +29,7 @@ type world struct {
 	cfg    syncer.Config
 	org    string
 	conn   string
+	graph  string // the address of the tenant
 }
 
 const settle = 10 * time.Minute
@@ -55,18 +56,28 @@ func newWorld(tb testing.TB, db *store.DB, people, groups int) *world {
 	m := mapping.Entra()
 	w.conn = w.commit(roster.Cause{}, roster.ConnectionSync{
 		Name: "entra", Kind: roster.KindEntra, Target: "t1", Settings: m.Fingerprint(), Managed: m.Managed(), Settle: settle})[0].ID
-	reader, err := entra.Open(entra.Config{
-		TenantID: w.tenant.TenantID(), AccessToken: "graph-token", ServicePrincipalID: w.tenant.ServicePrincipalID(), GraphURL: srv.URL,
-	}, nil, slog.New(slog.DiscardHandler))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	w.graph = srv.URL
 	w.cfg = syncer.Config{
 		Store: db, Roster: w.roster, Holder: "test", Log: slog.New(slog.DiscardHandler), Lease: time.Minute,
-		Sources: map[string]syncer.Source{w.conn: {Reader: reader, Mapping: m, Evidence: "graph"}},
+		Sources: map[string]syncer.Source{w.conn: {Mapping: m, Evidence: "graph"}},
 	}
-	w.syncer = w.another("test")
+	w.reopen()
 	return w
+}
+
+// reopen has the tenant read by a connector that knows nothing of what was read before, as after a restart.
+func (w *world) reopen() {
+	w.t.Helper()
+	reader, err := entra.Open(entra.Config{
+		TenantID: w.tenant.TenantID(), AccessToken: "graph-token", ServicePrincipalID: w.tenant.ServicePrincipalID(), GraphURL: w.graph,
+	}, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	src := w.cfg.Sources[w.conn]
+	src.Reader = reader
+	w.cfg.Sources = map[string]syncer.Source{w.conn: src}
+	w.syncer = w.another("test")
 }
 
 // another returns a second syncer on the same store.

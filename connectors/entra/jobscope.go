@@ -25,8 +25,8 @@ const (
 	ScopeAssigned = "assigned"
 )
 
-// rulesTime bounds what is spent on reading the job's rules.
-const rulesTime = 20 * time.Second
+// rulesTime bounds what is spent on reading the job's rules, waits for Graph's limits included.
+const rulesTime = 5 * time.Minute
 
 // everybody is why somebody is in scope where the job sends all users and groups.
 const everybody = "everybody is in scope, by the provisioning job's setting"
@@ -119,10 +119,20 @@ func (c *Connector) readRules(ctx context.Context, stamp stamper) (*rules, error
 	case c.last != nil:
 		c.log.WarnContext(ctx, "the provisioning job's scope can't be read: what was read of it last stands", slog.String("error", err.Error()))
 		return c.last, nil
+	case lastAssignments(ctx):
+		c.log.WarnContext(ctx, "the provisioning job's scope can't be read: assignments decide, as at the last complete run", slog.String("error", err.Error()))
+		return &rules{notes: []string{"Who is in scope is decided by assignments alone, as at the last complete run, as the provisioning job " +
+			"can't be read: " + err.Error()}}, nil
 	}
 	c.log.WarnContext(ctx, "the provisioning job's scope can't be read: nobody is added or removed", slog.String("error", err.Error()))
 	return &rules{unread: err, digest: "unread", notes: []string{
 		"Who is in scope can't be told, and nobody is added or removed, as the provisioning job can't be read: " + err.Error()}}, nil
+}
+
+// lastAssignments reports whether assignments alone decided when a run last read and applied everything.
+func lastAssignments(ctx context.Context) bool {
+	last, known := connectors.LastScope(ctx)
+	return known && last == ""
 }
 
 // refused reports whether an error says that the IdP does not give something, now or later.
@@ -228,11 +238,20 @@ func (c *Connector) rulesOf(r *rules, users, groups []connectors.JobScope) *rule
 	return r
 }
 
+func (c *Connector) knowsRules() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last != nil
+}
+
 // jobOnce reads the job, unless the run has read it before.
 func (c *Connector) jobOnce(ctx context.Context, stamp stamper) (*connectors.Job, error) {
 	if kept, ok := connectors.BudgetFrom(ctx).Kept(rulesKey{c, true}); ok {
+		// As evidence the job was asked for in passing. What decides who is in scope is worth a wait, where nothing else is known.
 		read, _ := kept.(jobsRead)
-		return read.job, read.err
+		if read.err == nil || refused(read.err) || lastAssignments(ctx) || c.knowsRules() {
+			return read.job, read.err
+		}
 	}
 	if _, err := stamp(ctx); err != nil {
 		return nil, err
